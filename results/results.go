@@ -1,0 +1,191 @@
+// Package results is the seam between measuring and rendering: the format of a
+// run's files, and nothing else. A run is a folder with
+//
+//	run.json    what was measured, in numbers (this package's [Run])
+//	run.hlog    every histogram, an interval a second, in the HdrHistogram log format V2
+//
+// The package imports nothing else of this program, so that a run can be read
+// again years later. Latencies in run.json are microseconds; the histograms in
+// run.hlog hold nanoseconds.
+package results
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Schema is the version of run.json that this package writes. It grows when a
+// field changes its meaning; a new field beside the old ones does not count.
+const Schema = 1
+
+// Run is one call of the program: an environment and the cells measured in it.
+type Run struct {
+	Schema  int       `json:"schema"`
+	ID      string    `json:"id"`
+	Started time.Time `json:"started"`
+	// Complete is false when the run ended early; Reason then says why in one
+	// sentence. What was measured until then is kept.
+	Complete    bool        `json:"complete"`
+	Reason      string      `json:"reason,omitempty"`
+	Seconds     float64     `json:"seconds"`
+	Command     []string    `json:"command"`
+	Seed        uint64      `json:"seed"`
+	Environment Environment `json:"environment"`
+	Cells       []Cell      `json:"cells"`
+}
+
+// Environment is what a reader must know of the machine before believing a number.
+type Environment struct {
+	CPU      string            `json:"cpu"`
+	Cores    int               `json:"cores"`
+	MemoryMB int64             `json:"memory_mb"`
+	Kernel   string            `json:"kernel"`
+	OS       string            `json:"os"`
+	Go       string            `json:"go"`
+	Versions map[string]string `json:"versions"`
+	// Pacing names the wait that the engine used, for example "timerfd".
+	Pacing string `json:"pacing"`
+}
+
+// Verdict says how far a cell may be believed.
+type Verdict string
+
+// The verdicts, from best to worst.
+const (
+	// Valid: the absolute numbers stand.
+	Valid Verdict = "valid"
+	// Degraded: the machine disturbed the measurement; compare ratios only.
+	Degraded Verdict = "degraded"
+	// Invalid: the cell proves nothing.
+	Invalid Verdict = "invalid"
+)
+
+// Cell is one scenario against one target through one client.
+type Cell struct {
+	Scenario string   `json:"scenario"`
+	Target   string   `json:"target"`
+	Server   Server   `json:"server"`
+	Client   string   `json:"client"`
+	Provider string   `json:"provider"`
+	Verdict  Verdict  `json:"verdict"`
+	Reasons  []string `json:"reasons"`
+
+	// Schedule is the parseable specification of the measured arrivals, for
+	// example "poisson:10000/10s".
+	Schedule string            `json:"schedule"`
+	Settings map[string]string `json:"settings"`
+	// Headline names the operation that speaks for the scenario; empty means
+	// the one with the most operations. See [Cell.HeadlineOperation].
+	Headline string `json:"headline,omitempty"`
+
+	// Offered operations became due; each was sent or dropped, so
+	// offered = sent + dropped. Errors and timeouts are part of sent.
+	Offered  int64   `json:"offered"`
+	Sent     int64   `json:"sent"`
+	Dropped  int64   `json:"dropped"`
+	Errors   int64   `json:"errors"`
+	Timeouts int64   `json:"timeouts"`
+	Seconds  float64 `json:"seconds"`
+
+	Operations map[string]Operation `json:"operations"`
+	Invariants map[string]Invariant `json:"invariants"`
+	// Measurements are what only this scenario measures, by name.
+	Measurements map[string]Measurement `json:"measurements,omitempty"`
+	Series       Series                 `json:"series"`
+	Marks        []Mark                 `json:"marks,omitempty"`
+	// ErrorSamples are the first few distinct error texts.
+	ErrorSamples []string `json:"error_samples,omitempty"`
+
+	ServerCPUPerOp  *float64 `json:"server_cpu_us_per_op"`
+	BytesPerSession *float64 `json:"bytes_per_session"`
+	ClientCPUPerOp  *float64 `json:"client_cpu_us_per_op"`
+}
+
+// ID names the cell in a run: scenario/target/client. It holds no space and no
+// comma, so that it can tag a histogram log.
+func (c *Cell) ID() string { return c.Scenario + "/" + c.Target + "/" + c.Client }
+
+// HeadlineOperation names the operation to show first: Headline, or else the
+// one with the largest count (the first by name among equals). It is empty when
+// the cell has no operation.
+func (c *Cell) HeadlineOperation() string {
+	if c.Headline != "" {
+		return c.Headline
+	}
+	best := ""
+	for _, name := range slices.Sorted(maps.Keys(c.Operations)) {
+		if best == "" || c.Operations[name].Count > c.Operations[best].Count {
+			best = name
+		}
+	}
+	return best
+}
+
+// Server is what the server said of itself.
+type Server struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Operation holds the latencies of one kind of operation. Every outcome is in
+// them: an operation that timed out counts with the time it took.
+type Operation struct {
+	Count  int64 `json:"count"`
+	Errors int64 `json:"errors"`
+	// Timeouts are among the errors.
+	Timeouts int64 `json:"timeouts"`
+	// Clamped values lay beyond the histogram's range and count as its maximum.
+	Clamped int64 `json:"clamped"`
+	// Response = done - due, what a user waits; service = done - sent;
+	// lag = sent - due, how late the generator was.
+	Response Percentiles `json:"response_us"`
+	Service  Percentiles `json:"service_us"`
+	Lag      Percentiles `json:"lag_us"`
+}
+
+// Percentiles in microseconds. One that the sample cannot carry is nil (null in
+// the file), never a guess; see [Summarize].
+type Percentiles struct {
+	P50  *float64 `json:"p50"`
+	P90  *float64 `json:"p90"`
+	P99  *float64 `json:"p99"`
+	P999 *float64 `json:"p99.9"`
+	Max  *float64 `json:"max"`
+	Mean *float64 `json:"mean"`
+}
+
+// Invariant is a property that the scenario checked while it ran. One violation
+// fails the run.
+type Invariant struct {
+	Checked  int64 `json:"checked"`
+	Violated int64 `json:"violated"`
+	// Example tells the first violation.
+	Example string `json:"example,omitempty"`
+}
+
+// Measurement is a scenario's own number.
+type Measurement struct {
+	Value float64 `json:"value"`
+	// Unit is for example "ms", "keys", "loads/miss" or "%".
+	Unit string `json:"unit"`
+	// About says in one line what the number is.
+	About string `json:"about"`
+}
+
+// Series is the latency over time: bin i holds the operations that were due in
+// [i*BinMS, (i+1)*BinMS) after the start of measuring. All slices have one length.
+type Series struct {
+	BinMS float64    `json:"bin_ms"`
+	Count []int64    `json:"count"`
+	P50   []*float64 `json:"p50_us"`
+	P99   []*float64 `json:"p99_us"`
+	Max   []*float64 `json:"max_us"`
+}
+
+// Mark is a moment worth seeing on the time axis, in seconds after the start of
+// measuring.
+type Mark struct {
+	At    float64 `json:"at_s"`
+	Label string  `json:"label"`
+}
