@@ -1,0 +1,305 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/toriibench/toriibench/results"
+)
+
+// tone is what a field's colour says.
+type tone int
+
+const (
+	plain tone = iota
+	good
+	doubtful
+	bad
+	quiet
+	strong
+)
+
+// table is a table of text. The first keys columns name a row.
+type table struct {
+	title   string
+	columns []column
+	keys    int
+	rows    [][]field
+}
+
+// column has a head in two lines. Numbers stand to the right.
+type column struct {
+	head, unit string
+	left       bool
+}
+
+type field struct {
+	text string
+	tone tone
+}
+
+// percentile is a column of latencies.
+type percentile struct {
+	name string
+	// q is 1 for the maximum.
+	q  float64
+	of func(results.Percentiles) *float64
+}
+
+func percentiles() []percentile {
+	return []percentile{
+		{"p50", 0.5, func(p results.Percentiles) *float64 { return p.P50 }},
+		{"p90", 0.9, func(p results.Percentiles) *float64 { return p.P90 }},
+		{"p99", 0.99, func(p results.Percentiles) *float64 { return p.P99 }},
+		{"p99.9", 0.999, func(p results.Percentiles) *float64 { return p.P999 }},
+		{"max", 1, func(p results.Percentiles) *float64 { return p.Max }},
+	}
+}
+
+// row is an operation of a cell.
+type row struct {
+	cell      *results.Cell
+	operation string
+}
+
+func (r row) numbers() results.Operation { return r.cell.Operations[r.operation] }
+
+// rate is how many of the operation a second went on.
+func (r row) rate() float64 {
+	if r.cell.Seconds <= 0 {
+		return 0
+	}
+	return float64(r.numbers().Count) / r.cell.Seconds
+}
+
+// keyColumns and cellKeys name a cell.
+func keyColumns() []column {
+	return []column{{head: "target", left: true}, {head: "client", left: true}}
+}
+
+func cellKeys(c *results.Cell) []field {
+	return []field{{text: shortTarget(c.Target)}, {text: clean(c.Client)}}
+}
+
+// headlineTable has a row for each cell: its verdict, its headline operation and
+// what it cost.
+func headlineTable(s *scenario, notes *footnotes) table {
+	t := verdictTable(s, notes)
+	t.title = clean(s.headline) + ", response time"
+	rows := make([]row, len(s.cells))
+	for i, c := range s.cells {
+		rows[i] = row{cell: c, operation: s.headline}
+	}
+	t.addLatencies(rows, notes)
+	t.add(column{head: "fail", unit: "e/t/d"}, func(i int) field { return failures(s.cells[i]) })
+	t.add(column{head: "CPU", unit: "µs/op"}, func(i int) field { return optional(s.cells[i].ServerCPUPerOp) })
+	t.add(column{head: "memory", unit: "B/sess"}, func(i int) field { return optional(s.cells[i].BytesPerSession) })
+	return t
+}
+
+// verdictTable is what can be said of every cell, even one that did nothing.
+func verdictTable(s *scenario, notes *footnotes) table {
+	t := table{columns: keyColumns(), keys: len(keyColumns())}
+	for _, c := range s.cells {
+		t.rows = append(t.rows, cellKeys(c))
+	}
+	t.add(column{head: "verdict", left: true}, func(i int) field { return verdict(s.cells[i], notes) })
+	t.add(column{head: "ops/s"}, func(i int) field { return achieved(s.cells[i]) })
+	return t
+}
+
+// add appends a column.
+func (t *table) add(c column, value func(i int) field) {
+	t.columns = append(t.columns, c)
+	for i := range t.rows {
+		t.rows[i] = append(t.rows[i], value(i))
+	}
+}
+
+// addLatencies appends the response time's percentiles, each column in one unit.
+func (t *table) addLatencies(rows []row, notes *footnotes) {
+	for _, r := range rows { // First, so that the notes are numbered by row.
+		if !complete(r.numbers().Response) {
+			missing(rows, r, notes)
+		}
+	}
+	for _, p := range percentiles() {
+		var values []float64
+		for _, r := range rows {
+			if v := p.of(r.numbers().Response); v != nil {
+				values = append(values, *v)
+			}
+		}
+		u := unitFor(values)
+		head := column{head: p.name, unit: u.name}
+		if len(values) == 0 {
+			head.unit = ""
+		}
+		t.add(head, func(i int) field {
+			if v := p.of(rows[i].numbers().Response); v != nil {
+				return field{text: u.format(*v)}
+			}
+			return field{text: dash + missing(rows, rows[i], notes), tone: quiet}
+		})
+	}
+}
+
+func complete(p results.Percentiles) bool {
+	return !slices.ContainsFunc(percentiles(), func(one percentile) bool { return one.of(p) == nil })
+}
+
+// missing files the note on what the rows of an operation lack, and gives its
+// mark: one note for an operation, with the longest time of its rows.
+func missing(rows []row, of row, notes *footnotes) string {
+	if of.numbers().Count == 0 {
+		return notes.mark("no operation of this kind")
+	}
+	var needs []string
+	for _, p := range percentiles() {
+		longest := 0.0
+		for _, r := range rows {
+			n := r.numbers()
+			if r.operation == of.operation && n.Count > 0 && p.of(n.Response) == nil {
+				longest = math.Max(longest, results.Needed(p.q, n.Count, r.rate()))
+			}
+		}
+		if longest > 0 {
+			needs = append(needs, p.name+" needs about "+duration(longest)+" more")
+		}
+	}
+	if len(needs) == 0 {
+		return "" // The file lacks a percentile that its sample could carry.
+	}
+	return notes.mark(clean(of.operation) + ": " + strings.Join(needs, ", ") + " at this rate")
+}
+
+func verdict(c *results.Cell, notes *footnotes) field {
+	f := field{text: string(c.Verdict)}
+	switch c.Verdict {
+	case results.Valid:
+		f.tone = good
+	case results.Degraded:
+		f.tone = doubtful
+	case results.Invalid:
+		f.tone = bad
+	}
+	if c.Verdict == results.Valid {
+		return f
+	}
+	reasons := c.Reasons
+	if len(reasons) == 0 {
+		reasons = []string{"no reason is recorded"}
+	}
+	for i, r := range reasons {
+		if i > 0 {
+			f.text += "⁺"
+		}
+		f.text += notes.mark(string(c.Verdict) + ": " + clean(r))
+	}
+	return f
+}
+
+func achieved(c *results.Cell) field {
+	if c.Seconds <= 0 {
+		return field{text: dash, tone: quiet}
+	}
+	return field{text: digits3(float64(c.Sent) / c.Seconds)}
+}
+
+func failures(c *results.Cell) field {
+	f := field{text: fmt.Sprintf("%d/%d/%d", c.Errors, c.Timeouts, c.Dropped)}
+	if c.Errors+c.Timeouts+c.Dropped > 0 {
+		f.tone = bad
+	}
+	return f
+}
+
+func optional(v *float64) field {
+	if v == nil {
+		return field{text: dash, tone: quiet}
+	}
+	return field{text: digits3(*v)}
+}
+
+// operationsTable has the operations that are not the headline, and how late the
+// generator was with each.
+func operationsTable(s *scenario, notes *footnotes) table {
+	columns := append([]column{{head: "operation", left: true}}, keyColumns()...)
+	t := table{title: "other operations, response time", columns: columns, keys: len(columns)}
+	var rows []row
+	for _, operation := range s.operations()[1:] {
+		for i, c := range s.cells {
+			name := field{text: clean(operation)}
+			if i > 0 {
+				name.tone = quiet
+			}
+			rows = append(rows, row{cell: c, operation: operation})
+			t.rows = append(t.rows, append([]field{name}, cellKeys(c)...))
+		}
+	}
+	t.add(column{head: "count"}, func(i int) field { return field{text: thousands(rows[i].numbers().Count)} })
+	t.addLatencies(rows, notes)
+	t.add(column{head: "errors"}, func(i int) field {
+		n := rows[i].numbers().Errors
+		if n > 0 {
+			return field{text: thousands(n), tone: bad}
+		}
+		return field{text: "0"}
+	})
+	return t
+}
+
+// measurementsTable sets a scenario's own numbers side by side, a column for
+// each cell.
+func measurementsTable(s *scenario, notes *footnotes) table {
+	t := table{
+		title:   "measured by this scenario alone",
+		columns: []column{{head: "measurement", left: true}, {head: "unit", left: true}}, keys: 2,
+	}
+	first := map[string]results.Measurement{}
+	for _, c := range s.cells {
+		for name, m := range c.Measurements {
+			if _, known := first[name]; !known {
+				first[name] = m
+			}
+		}
+	}
+	names := sortedKeys(first)
+	for _, name := range names {
+		text := clean(name)
+		if about := clean(first[name].About); about != "" {
+			text += notes.mark(about)
+		}
+		t.rows = append(t.rows, []field{{text: text}, {text: clean(first[name].Unit)}})
+	}
+	for _, c := range s.cells {
+		t.add(column{head: shortTarget(c.Target), unit: clean(c.Client)}, func(i int) field {
+			m, ok := c.Measurements[names[i]]
+			switch {
+			case !ok:
+				return field{text: dash, tone: quiet}
+			case m.Unit != first[names[i]].Unit:
+				return field{text: digits3(m.Value) + " " + clean(m.Unit)}
+			default:
+				return field{text: digits3(m.Value)}
+			}
+		})
+	}
+	return t
+}
+
+// loadWords tells the schedules of a scenario's cells.
+func loadWords(s *scenario) string {
+	var all []string
+	for _, c := range s.cells {
+		if l := clean(c.Schedule); l != "" && !slices.Contains(all, l) {
+			all = append(all, l)
+		}
+	}
+	if len(all) == 0 {
+		return "not recorded"
+	}
+	return strings.Join(all, ", ")
+}
