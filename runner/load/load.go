@@ -1,0 +1,164 @@
+// Package load is the open-loop engine: operations start when a schedule says
+// that they are due, whether or not earlier ones have come back. It knows time
+// and a [Traffic]; it knows no Redis.
+//
+// Each operation carries three instants:
+//
+//	due    when the schedule wanted it to start
+//	sent   when a worker really started it
+//	done   when it ended
+//
+// and is counted in three histograms: response = done - due (what a user
+// waits, the headline), service = done - sent, and lag = sent - due (how late
+// the generator was). Measuring from due is what keeps a stall visible: the
+// operations that a stalled server kept from starting count with their whole
+// wait (G. Tene, "How NOT to Measure Latency"; wrk2).
+package load
+
+import (
+	"context"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Op is one planned operation. It is a plain value: planning allocates nothing.
+type Op struct {
+	// Due is when the operation should start, after the start of its phase.
+	// The engine sets it before it calls Next.
+	Due time.Duration
+	// Kind is an index into Traffic.Operations.
+	Kind int
+	// Subject and Param are the traffic's own: which session, which variant.
+	Subject, Param uint64
+}
+
+// Traffic is what the engine drives.
+type Traffic interface {
+	// Operations names the kinds of operation. The list never changes.
+	Operations() []string
+	// Next plans the operation that is due at op.Due: it sets Kind, Subject
+	// and Param. It is called from one goroutine, in due order, once for each
+	// arrival of the warm-up and then of the measured phase. It must depend on
+	// nothing but its own seeded state, so that a seed gives the same stream
+	// whatever the machine did.
+	Next(op *Op)
+	// Do performs op, many at a time, and returns the kind to record it under
+	// (usually op.Kind; a cache read learns only here whether it was a hit).
+	// ctx carries the operation's deadline. An error is data: it is counted,
+	// and the run goes on; so is a panic. The engine uses ctx and op again:
+	// they may not be used once Do has returned.
+	Do(ctx context.Context, op *Op) (kind int, err error)
+}
+
+// Config says how to drive a Traffic. The zero value of each field but Measure
+// works.
+type Config struct {
+	// Warmup runs first; nothing of it is recorded. The engine drains between
+	// the two, so that a backlog of the warm-up cannot colour the measurement.
+	Warmup Schedule
+	// Measure is the schedule whose operations are recorded.
+	Measure Schedule
+	// Workers bounds the operations in flight. 0 means 64.
+	Workers int
+	// Backlog bounds the operations that are due but wait for a worker; one
+	// that finds it full is counted as dropped. 0 means 1<<17.
+	Backlog int
+	// Timeout bounds one operation, from when it was sent. 0 means one second.
+	Timeout time.Duration
+	// Drain bounds the wait for what is in flight after the last due time.
+	// 0 means Timeout plus one second.
+	Drain time.Duration
+	// Seed seeds the arrivals.
+	Seed uint64
+	// Waiter paces the arrivals; nil means NewWaiter().
+	Waiter Waiter
+	// OnPhase, when set, is called as each phase begins, from one goroutine.
+	OnPhase func(Phase)
+	// OnInterval, when set, is called once a second of the measured phase and
+	// once at its end, from one goroutine. The histograms are the engine's:
+	// they are valid only during the call.
+	OnInterval func(Interval)
+}
+
+// Phase is a step of a run.
+type Phase string
+
+// The phases that the engine itself goes through.
+const (
+	PhaseWarmup  Phase = "warm up"
+	PhaseSettle  Phase = "drain after warm-up"
+	PhaseMeasure Phase = "measure"
+	PhaseDrain   Phase = "drain"
+)
+
+// Interval is what was done in one second.
+type Interval struct {
+	// Start and End are wall-clock instants of the interval's edges.
+	Start, End time.Time
+	// Elapsed is since the start of measuring.
+	Elapsed    time.Duration
+	Operations []OpResult
+	Totals
+}
+
+// Totals count operations. Offered = Sent + Dropped once a run has ended.
+type Totals struct {
+	Offered, Sent, Dropped int64
+	// Errors counts every operation that did not succeed, Timeouts those among
+	// them that ran into their deadline.
+	Errors, Timeouts int64
+}
+
+// OpResult holds one kind's histograms, in nanoseconds, [MinLatency] to
+// [MaxLatency], 3 significant digits.
+type OpResult struct {
+	Name             string
+	Count            int64
+	Errors, Timeouts int64
+	// Clamped operations took longer than MaxLatency. The histograms hold them
+	// at MaxLatency, so that their counts all equal Count.
+	Clamped                int64
+	Response, Service, Lag *hdrhistogram.Histogram
+	// The longest, exactly; a histogram's own is its bucket's upper edge.
+	MaxResponse, MaxService, MaxLag time.Duration
+}
+
+// The histograms' range.
+const (
+	MinLatency = time.Microsecond
+	MaxLatency = time.Minute
+)
+
+// Bin is a short stretch of the time axis. It holds the operations that were
+// due in it.
+type Bin struct {
+	Count         int64
+	P50, P99, Max time.Duration
+}
+
+// Result is what a run measured.
+type Result struct {
+	Totals
+	Operations []OpResult
+	// Started is the wall-clock start of measuring; Elapsed runs to the last
+	// operation's end.
+	Started time.Time
+	Elapsed time.Duration
+	// Drained is how long the last operations took to come back after the
+	// schedule's end; Abandoned were still out when the drain's bound was met.
+	// Sent less Abandoned is what Operations count.
+	Drained   time.Duration
+	Abandoned int64
+	// InTime operations ended before the schedule did or at most 100 ms after.
+	InTime   int64
+	BinWidth time.Duration
+	Bins     []Bin
+	// ErrorSamples holds the first distinct error texts, at most 8.
+	ErrorSamples []string
+	// RecorderWaits counts how often a worker had to wait because samples came
+	// faster than they could be recorded.
+	RecorderWaits int64
+	// Waiter names what paced the arrivals.
+	Waiter string
+}

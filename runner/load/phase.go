@@ -1,0 +1,173 @@
+package load
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// grace bounds the wait for operations whose context was ended, and, in a run
+// that was interrupted, for those under way.
+const grace = 250 * time.Millisecond
+
+// burst bounds how many operations are published together, so that the first of
+// them waits no more than a few microseconds for the last.
+const burst = 32
+
+// phase is one schedule being performed by workers of its own, so that what the
+// warm-up left behind can neither occupy one nor be counted.
+type phase struct {
+	traffic Traffic
+	kinds   int
+	timeout time.Duration
+	// values is the run's context without its cancelation.
+	values context.Context
+	errors *errorSamples
+
+	backlog   *backlog
+	workers   []*worker
+	deadlines deadlines
+	// ready and working count workers.
+	ready, working sync.WaitGroup
+
+	// planned is the next operation to release.
+	planned Op
+	// start is set before the first operation is pushed.
+	start time.Time
+	// refused operations found the backlog full.
+	refused atomic.Int64
+
+	mu struct {
+		sync.Mutex
+		// discarded operations were in the backlog when time was up. The lock
+		// keeps them from being counted as sent while they are taken out.
+		discarded int64
+	}
+}
+
+// newPhase makes a phase whose workers record nothing yet.
+func newPhase(ctx context.Context, e *engine) *phase {
+	cfg := e.cfg
+	p := &phase{
+		traffic: e.traffic,
+		kinds:   len(e.traffic.Operations()),
+		timeout: cfg.Timeout,
+		values:  context.WithoutCancel(ctx),
+		errors:  &e.errors,
+		backlog: newBacklog(cfg.Backlog, cfg.Workers),
+		workers: make([]*worker, cfg.Workers),
+	}
+	p.deadlines.phase = p
+	for i := range p.workers {
+		p.workers[i] = &worker{phase: p}
+		p.workers[i].ctx.Store(newOpContext(p))
+	}
+	return p
+}
+
+// now is the time since the phase's start.
+func (p *phase) now() time.Duration { return time.Since(p.start) }
+
+// launch starts the workers, and then the phase's clock.
+func (p *phase) launch() {
+	p.ready.Add(len(p.workers))
+	p.working.Add(len(p.workers))
+	for _, w := range p.workers {
+		go w.run()
+	}
+	p.ready.Wait()
+	p.start = time.Now()
+}
+
+// pace releases the schedule's operations as they become due: at each wake-up
+// all that are. It returns at the schedule's end, or early, with the waiter's
+// error, when ctx is done.
+func (p *phase) pace(ctx context.Context, s Schedule, rng *rand.Rand, w Waiter) error {
+	arrivals := s.Arrivals(rng)
+	ok := p.plan(arrivals)
+	for ok {
+		if err := w.Wait(ctx, p.start.Add(p.planned.Due)); err != nil {
+			return err
+		}
+		now := p.now()
+		for n := 0; ok && p.planned.Due <= now && n < burst; n++ {
+			if !p.backlog.push(&p.planned) {
+				p.refused.Add(1)
+			}
+			ok = p.plan(arrivals)
+		}
+		p.backlog.publish()
+	}
+	return w.Wait(ctx, p.start.Add(s.Duration()))
+}
+
+// plan has the traffic plan the next operation, before the wait for it.
+func (p *phase) plan(arrivals func() (time.Duration, bool)) bool {
+	due, ok := arrivals()
+	if ok {
+		p.planned = Op{Due: due}
+		p.traffic.Next(&p.planned)
+		p.planned.Due = due
+	}
+	return ok
+}
+
+// settle waits, for bound at most, until the workers have done all that was
+// released. Then, and at once when ctx is done, it discards what no worker has
+// begun; in the second case what is under way gets a grace. After that the
+// operations' contexts are ended, and they get another. It reports whether all
+// came back.
+func (p *phase) settle(ctx context.Context, bound time.Duration) bool {
+	p.backlog.close()
+	idle := make(chan struct{})
+	go func() {
+		p.working.Wait()
+		close(idle)
+	}()
+	late := context.WithoutCancel(ctx)
+	back := await(ctx, idle, bound)
+	p.discard() // Even then: workers that a Do ended leave operations behind.
+	if !back && ctx.Err() != nil {
+		back = await(late, idle, min(bound, grace))
+	}
+	if !back {
+		p.deadlines.cancel()
+		back = await(late, idle, grace)
+	}
+	return back
+}
+
+func (p *phase) discard() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.discarded += p.backlog.discard()
+}
+
+// await reports whether c was closed before the bound was met and ctx done.
+func await(ctx context.Context, c <-chan struct{}, bound time.Duration) bool {
+	timer := time.NewTimer(bound)
+	defer timer.Stop()
+	select {
+	case <-c:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// totals counts what has been released so far. The order of the loads keeps
+// Sent from exceeding Offered.
+func (p *phase) totals() Totals {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	taken := int64(p.backlog.head.Load())
+	refused := p.refused.Load()
+	return Totals{
+		Offered: int64(p.backlog.tail.Load()) + refused,
+		Sent:    taken - p.mu.discarded,
+		Dropped: refused + p.mu.discarded,
+	}
+}

@@ -1,0 +1,112 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Verdict says what a result proves.
+type Verdict string
+
+// The verdicts.
+const (
+	// Valid: the load was what the schedule asked for.
+	Valid Verdict = "valid"
+	// Degraded: the load was complete and not punctual. Compare such results
+	// with each other, and trust no absolute latency.
+	Degraded Verdict = "degraded"
+	// Invalid: the load was not what the schedule asked for.
+	Invalid Verdict = "invalid"
+)
+
+// Limits bound what [Judge] accepts. The zero value of each means its default.
+type Limits struct {
+	// ErrorBudget is the share of operations that may fail. 0 means 0.001; a
+	// negative one allows none.
+	ErrorBudget float64
+	// Lag bounds the 99th percentile of lag. 0 means 100 µs.
+	Lag time.Duration
+	// Drained bounds Result.Drained. 0 means one second.
+	Drained time.Duration
+}
+
+// tolerance is how far the achieved rate may be from the offered one, as a
+// share.
+const tolerance = 0.01
+
+// Judge audits a result against the limits. The reasons, one sentence each,
+// name the figure that broke a rule and the rule's bound; a valid result has
+// none. Judge changes nothing.
+func Judge(r *Result, limits Limits) (verdict Verdict, reasons []string) {
+	limits.ErrorBudget = orDefault(limits.ErrorBudget, 0.001)
+	limits.Lag = orDefault(limits.Lag, 100*time.Microsecond)
+	limits.Drained = orDefault(limits.Drained, time.Second)
+	faults, doubts := invalidity(r, limits), doubts(r, limits)
+	switch {
+	case len(faults) > 0:
+		return Invalid, slices.Concat(faults, doubts)
+	case len(doubts) > 0:
+		return Degraded, doubts
+	}
+	return Valid, nil
+}
+
+// invalidity says why the load was not what the schedule asked for.
+func invalidity(r *Result, limits Limits) (reasons []string) {
+	broken := func(is bool, format string, args ...any) {
+		if is {
+			reasons = append(reasons, fmt.Sprintf(format, args...))
+		}
+	}
+	if r.Offered == 0 {
+		return []string{"no operation was due, so nothing was measured."}
+	}
+	offered := float64(r.Offered)
+	achieved := float64(r.InTime) / offered
+	broken(achieved < 1-tolerance || achieved > 1+tolerance,
+		"%.4f of the %d offered operations ended in time; it must be from %.2f to %.2f.", achieved, r.Offered, 1-tolerance, 1+tolerance)
+	broken(r.Dropped > 0, "%d operations were dropped unsent; none may be.", r.Dropped)
+	budget := max(0, limits.ErrorBudget)
+	broken(float64(r.Errors) > budget*offered,
+		"%d operations failed, %.4f %% of those offered; at most %.4g %% may.", r.Errors, 100*float64(r.Errors)/offered, 100*budget)
+	broken(r.Abandoned > 0, "%d operations never came back; none may stay out.", r.Abandoned)
+	broken(r.Drained > limits.Drained,
+		"the last operations took %v to come back after the schedule's end; at most %v is allowed.", r.Drained, limits.Drained)
+	return reasons
+}
+
+// doubts says why the latencies are not to be taken at face value.
+func doubts(r *Result, limits Limits) (reasons []string) {
+	if lag := r.LagQuantile(0.99); lag > limits.Lag {
+		reasons = append(reasons, fmt.Sprintf("the generator started operations late: lag p99 was %v; at most %v is punctual.", brief(lag), limits.Lag))
+	}
+	if r.RecorderWaits > 0 {
+		reasons = append(reasons, fmt.Sprintf("workers waited %d times for their samples to be recorded; they must never.", r.RecorderWaits))
+	}
+	return reasons
+}
+
+// brief rounds to what a person reads: three digits or so.
+func brief(d time.Duration) time.Duration {
+	switch {
+	case d > 10*time.Second:
+		return d.Round(100 * time.Millisecond)
+	case d > 10*time.Millisecond:
+		return d.Round(100 * time.Microsecond)
+	default:
+		return d.Round(time.Microsecond)
+	}
+}
+
+// LagQuantile is a quantile, from 0 to 1, of the lag of all operations, to the
+// histograms' resolution. It is 0 if there were none.
+func (r *Result) LagQuantile(q float64) time.Duration {
+	all := newHistogram(3)
+	for _, op := range r.Operations {
+		if op.Lag != nil {
+			all.Merge(op.Lag)
+		}
+	}
+	return time.Duration(all.ValueAtQuantile(100 * q))
+}
