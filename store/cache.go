@@ -1,0 +1,240 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// Source is the system of record behind a Cache: where users really are.
+type Source interface {
+	// User returns the user as it is now, or false when there is none.
+	User(ctx context.Context, id string) (User, bool, error)
+}
+
+// CacheOptions tune a Cache. The zero value works.
+type CacheOptions struct {
+	// TTL is how long a copy lives at most; 0 means the storage's CacheTTL.
+	TTL time.Duration
+	// Jitter is the greatest fraction of TTL that is taken off at random, so
+	// that copies made together do not expire together: 0 to 0.5. What lies
+	// outside counts as the nearer end.
+	Jitter float64
+	// NoCoalesce makes every miss ask the source by itself.
+	NoCoalesce bool
+	// FillGrace is how long an invalidation keeps older copies out; it must
+	// outlast the slowest load. 0 means DefaultFillGrace.
+	FillGrace time.Duration
+	// LoadTimeout bounds a load from the source, which goes on for the others
+	// when the caller who began it gives up. 0 means DefaultLoadTimeout.
+	LoadTimeout time.Duration
+	// Random gives numbers in [0, 1) for the jitter and is called
+	// concurrently; nil means the program's own source.
+	Random func() float64
+}
+
+// What NewCache fills in for the zero values of CacheOptions.
+const (
+	DefaultFillGrace   = 10 * time.Second
+	DefaultLoadTimeout = 10 * time.Second
+)
+
+// CacheStats are counts since the cache was made.
+type CacheStats struct {
+	// Hits and Misses count look-ups of users and sessions.
+	Hits, Misses int64
+	// Loads counts questions to the source.
+	Loads int64
+	// Coalesced counts misses that were served by somebody else's load.
+	Coalesced int64
+	// FillsRefused counts copies that were too old to be stored.
+	FillsRefused int64
+	// FillErrors counts copies that could not be stored; the load itself
+	// succeeded.
+	FillErrors int64
+	// Corrupt counts entries that could not be read. They are misses too.
+	Corrupt int64
+}
+
+// Cache keeps copies of users and sessions whose system of record is
+// elsewhere. It is safe for concurrent use. NewCache makes one.
+//
+// The version of a user is its UpdatedAt. A copy never replaces a newer one,
+// and an invalidation keeps copies out that are older than it: a reader who
+// loaded the row before an update cannot store it after. That nobody is there
+// is not cached, so a copy never hides a new user and unknown ids fill no
+// memory. Decisions about locks and passwords belong to the source, not here.
+type Cache struct {
+	*engine
+
+	source  Source
+	options CacheOptions
+	flight  singleflight.Group
+	stats   struct {
+		hits, misses, loads, coalesced, refused, fillErrors, corrupt atomic.Int64
+	}
+}
+
+// NewCache makes a cache of what src knows, in the keys of s.
+func (s *RedisStorage) NewCache(src Source, opts CacheOptions) *Cache {
+	opts.TTL = max(time.Millisecond, or(opts.TTL, s.engine.config.CacheTTL))
+	opts.Jitter = min(max(opts.Jitter, 0), 0.5)
+	opts.FillGrace = max(time.Millisecond, or(opts.FillGrace, DefaultFillGrace))
+	opts.LoadTimeout = or(opts.LoadTimeout, DefaultLoadTimeout)
+	if opts.Random == nil {
+		opts.Random = rand.Float64
+	}
+	return &Cache{engine: s.engine, source: src, options: opts}
+}
+
+// User returns the copy of a user; when there is none it asks the source and
+// keeps what that says. A failure to keep it is only counted.
+func (c *Cache) User(ctx context.Context, id string) (CachedUser, bool, error) {
+	cached, ok, err := c.LookupUser(ctx, id)
+	if err != nil || ok {
+		return cached, ok, err
+	}
+	if c.options.NoCoalesce {
+		return c.load(ctx, id)
+	}
+	return c.join(ctx, id)
+}
+
+// LookupUser returns the copy of a user if there is one. It asks no source.
+func (c *Cache) LookupUser(ctx context.Context, id string) (CachedUser, bool, error) {
+	values, err := c.get(ctx, "look up cached user", c.keys.cachedUser(userTag(id))[0])
+	if err != nil {
+		return CachedUser{}, false, err
+	}
+	cached, ok := decodeCachedUser(values[0])
+	hit := ok && cached.ID == id
+	c.count(values[0], ok, hit)
+	if !hit {
+		return CachedUser{}, false, nil
+	}
+	return cached, true, nil
+}
+
+// count books a look-up: an entry that cannot be read is a miss.
+func (c *Cache) count(raw string, readable, hit bool) {
+	if raw != "" && !readable {
+		c.stats.corrupt.Add(1)
+	}
+	if hit {
+		c.stats.hits.Add(1)
+		return
+	}
+	c.stats.misses.Add(1)
+}
+
+// loaded is what a load gives to those who wait for it.
+type loaded struct {
+	user CachedUser
+	ok   bool
+}
+
+// join waits for the load of a user that is under way, or begins one. Each
+// caller waits as long as its own context allows.
+func (c *Cache) join(ctx context.Context, id string) (CachedUser, bool, error) {
+	mine := false
+	done := c.flight.DoChan(id, func() (any, error) {
+		mine = true
+		shared, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.options.LoadTimeout)
+		defer cancel()
+		user, ok, err := c.load(shared, id)
+		return loaded{user, ok}, err
+	})
+	select {
+	case <-ctx.Done():
+		return CachedUser{}, false, fmt.Errorf("wait for cached user: %w", context.Cause(ctx))
+	case result := <-done:
+		if !mine {
+			c.stats.coalesced.Add(1)
+		}
+		if result.Err != nil {
+			return CachedUser{}, false, result.Err
+		}
+		got := result.Val.(loaded)
+		return got.user, got.ok, nil
+	}
+}
+
+// load asks the source and keeps the answer.
+func (c *Cache) load(ctx context.Context, id string) (CachedUser, bool, error) {
+	c.stats.loads.Add(1)
+	user, ok, err := c.source.User(ctx, id)
+	if err != nil {
+		return CachedUser{}, false, fmt.Errorf("load user: %w", err)
+	}
+	if !ok {
+		return CachedUser{}, false, nil
+	}
+	cached := CachedUser{User: user, CachedAt: truncate(time.Now()), FromSource: true}
+	keys := c.keys.cachedUser(userTag(id))
+	if err := c.fill(ctx, "fill cached user", keys, user.UpdatedAt, encodeCachedUser(cached), c.ttl()); err != nil {
+		c.stats.fillErrors.Add(1)
+	}
+	return cached, true, nil
+}
+
+// fill stores an entry unless it is too old.
+func (c *Cache) fill(ctx context.Context, op string, keys []string, version time.Time, entry string, ttl time.Duration) error {
+	out, err := c.eval(ctx, op, c.scripts.cacheFill, keys, millis(version), entry, durationMillis(ttl))
+	if err == nil && out[0] == replyRefused {
+		c.stats.refused.Add(1)
+	}
+	return err
+}
+
+// ttl is the life of a new copy, jitter taken off.
+func (c *Cache) ttl() time.Duration {
+	off := time.Duration(float64(c.options.TTL) * c.options.Jitter * c.options.Random())
+	return max(time.Millisecond, c.options.TTL-off)
+}
+
+// InvalidateUser removes copies older than u and keeps them out for FillGrace.
+// Call it after the system of record has committed u.
+func (c *Cache) InvalidateUser(ctx context.Context, u User) error {
+	return c.dropUser(ctx, u.ID, millis(u.UpdatedAt))
+}
+
+// ForgetUser removes the copy of a user whom the system of record has deleted,
+// and keeps every copy out for FillGrace.
+func (c *Cache) ForgetUser(ctx context.Context, id string) error {
+	return c.dropUser(ctx, id, strconv.FormatInt(maxMillis+1, 10))
+}
+
+func (c *Cache) dropUser(ctx context.Context, id, version string) error {
+	err := c.drop(ctx, "invalidate cached user", c.keys.cachedUser(userTag(id)), version)
+	// Who comes from now on must not wait for a load that began before.
+	c.flight.Forget(id)
+	return err
+}
+
+func (c *Cache) drop(ctx context.Context, op string, keys []string, version string) error {
+	_, err := c.eval(ctx, op, c.scripts.cacheDrop, keys, version, durationMillis(c.options.FillGrace))
+	return err
+}
+
+// Stats returns the counts so far.
+func (c *Cache) Stats() CacheStats {
+	return CacheStats{
+		Hits:         c.stats.hits.Load(),
+		Misses:       c.stats.misses.Load(),
+		Loads:        c.stats.loads.Load(),
+		Coalesced:    c.stats.coalesced.Load(),
+		FillsRefused: c.stats.refused.Load(),
+		FillErrors:   c.stats.fillErrors.Load(),
+		Corrupt:      c.stats.corrupt.Load(),
+	}
+}
+
+// durationMillis rounds up, so that no life becomes 0, which servers refuse.
+func durationMillis(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Millisecond-1)/time.Millisecond), 10)
+}

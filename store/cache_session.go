@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// PutSession keeps a copy of a session for the cache's TTL, or until it
+// expires if that is sooner; one that has expired is not kept. A copy that is
+// older than the one there, by UpdatedAt, is not kept either. The token is
+// never stored.
+func (c *Cache) PutSession(ctx context.Context, s Session, metadata map[string]string) error {
+	const op = "cache session"
+	if s.TokenHash == "" && s.Token != "" {
+		s.TokenHash = s.Token.Hash()
+	}
+	member, ok := hashToMember(s.TokenHash)
+	if !ok {
+		return fmt.Errorf("%s: %w", op, invalid("session has neither a token nor the hash of one"))
+	}
+	if err := checkCachedSession(s, metadata); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	now := time.Now()
+	ttl := min(c.ttl(), s.ExpiresAt.Sub(now))
+	if ttl <= 0 {
+		return nil
+	}
+	entry := encodeCachedSession(CachedSession{Session: s, Metadata: metadata, CachedAt: now})
+	return c.fill(ctx, op, c.keys.cachedSession(userTag(s.UserID), member), s.UpdatedAt, entry, ttl)
+}
+
+// checkCachedSession accepts what an entry gives back unchanged.
+func checkCachedSession(s Session, metadata map[string]string) error {
+	err := first(
+		checkRequired("user id", s.UserID),
+		checkOptionalText("user agent", s.UserAgent),
+		checkOptionalText("ip address", s.IPAddress),
+		checkTime("time of creation", s.CreatedAt),
+		checkTime("time of the last update", s.UpdatedAt),
+		checkTime("time of expiry", s.ExpiresAt),
+	)
+	total := 0
+	for name, value := range metadata {
+		total += len(name) + len(value)
+		err = first(err, checkText("name of metadata", name), checkText("value of metadata", value))
+	}
+	if err == nil && total > maxText {
+		return invalid("metadata has %d bytes, at most %d are kept", total, maxText)
+	}
+	return err
+}
+
+// Session returns the copy of a session if there is one that has not expired.
+func (c *Cache) Session(ctx context.Context, t Token) (CachedSession, bool, error) {
+	tag, ok := t.tag()
+	if !ok {
+		c.stats.misses.Add(1)
+		return CachedSession{}, false, nil
+	}
+	values, err := c.get(ctx, "look up cached session", c.keys.cachedSession(tag, sessionMember(t))[0])
+	if err != nil {
+		return CachedSession{}, false, err
+	}
+	cached, readable := decodeCachedSession(values[0])
+	hash := Token(t.Hash())
+	hit := readable && Token(cached.TokenHash).Equal(hash) && time.Now().UnixMilli() <= cached.ExpiresAt.UnixMilli()
+	c.count(values[0], readable, hit)
+	if !hit {
+		return CachedSession{}, false, nil
+	}
+	cached.Token = t
+	return cached, true, nil
+}
+
+// InvalidateSession removes the copy of a session that has ended, and keeps
+// every copy of it out for FillGrace. After a refresh no invalidation is
+// needed: PutSession replaces the older copy.
+func (c *Cache) InvalidateSession(ctx context.Context, t Token) error {
+	tag, ok := t.tag()
+	if !ok {
+		return nil
+	}
+	keys := c.keys.cachedSession(tag, sessionMember(t))
+	return c.drop(ctx, "invalidate cached session", keys, strconv.FormatInt(maxMillis+1, 10))
+}

@@ -1,0 +1,50 @@
+package store
+
+import (
+	"crypto/tls"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfigDefaults(t *testing.T) {
+	cfg, err := Config{URLs: []string{"localhost"}, TLS: &tls.Config{MinVersion: tls.VersionTLS13}}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.KeyPrefix != "torii" || cfg.PoolSize != 64 || cfg.CacheTTL != 5*time.Minute || !cfg.TLSEnabled || cfg.Timeout == 0 {
+		t.Errorf("completed to %s", cfg)
+	}
+}
+
+func TestInvalidConfigs(t *testing.T) {
+	one := []string{"localhost"}
+	for name, cfg := range map[string]Config{
+		"no URL":              {},
+		"two without cluster": {URLs: []string{"a", "b"}},
+		"negative database":   {URLs: one, Database: -1},
+		"database in cluster": {URLs: one, Database: 1, ClusterMode: true},
+		"negative pool":       {URLs: one, PoolSize: -1},
+		"negative TTL":        {URLs: one, CacheTTL: -1},
+		"tiny timeout":        {URLs: one, Timeout: time.Microsecond},
+		"brace":               {URLs: one, KeyPrefix: "a{b"},
+		"closing brace":       {URLs: one, KeyPrefix: "a}b"},
+		"space":               {URLs: one, KeyPrefix: "a b"},
+		"glob":                {URLs: one, KeyPrefix: "a*"},
+		"not ASCII":           {URLs: one, KeyPrefix: "ü"},
+		"control character":   {URLs: one, KeyPrefix: "a\n"},
+		"long":                {URLs: one, KeyPrefix: strings.Repeat("a", 65)},
+	} {
+		if _, err := cfg.complete(); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: error is %v, want %v", name, err, ErrInvalid)
+		}
+	}
+}
+
+func TestConfigHidesItsPassword(t *testing.T) {
+	cfg := Config{URLs: []string{"redis://:hush@localhost"}, Password: "hush"}
+	if strings.Contains(cfg.String(), "hush") {
+		t.Errorf("the configuration shows its password: %s", cfg)
+	}
+}

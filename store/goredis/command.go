@@ -1,0 +1,74 @@
+package goredis
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/toriibench/toriibench/store"
+)
+
+// onceStrings and onceInt are commands that a cluster client does not repeat:
+// it would, after a broken connection or a timeout, whatever MaxRetries says.
+type (
+	onceStrings struct{ *redis.StringSliceCmd }
+	onceInt     struct{ *redis.IntCmd }
+)
+
+// NoRetry is what the library asks before it repeats a command.
+func (onceStrings) NoRetry() bool { return true }
+
+// NoRetry is what the library asks before it repeats a command.
+func (onceInt) NoRetry() bool { return true }
+
+// arguments is a command line of a name and keys.
+func arguments(name string, keys []string) []any {
+	return appendPointers(append(make([]any, 0, 1+len(keys)), name), keys)
+}
+
+// appendPointers appends the addresses of texts, which the library reads
+// through. A pointer fits into an interface; a string would be copied to the
+// heap.
+func appendPointers(line []any, texts []string) []any {
+	for i := range texts {
+		line = append(line, &texts[i])
+	}
+	return line
+}
+
+// serverError returns the text of an error reply.
+func serverError(err error) (string, bool) {
+	if err == nil || errors.Is(err, redis.Nil) {
+		return "", false
+	}
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return "", false
+	}
+	return reply.Error(), true
+}
+
+// failure hands what went wrong to the store's classification.
+func failure(ctx context.Context, operation string, err error) error {
+	if reply, ok := serverError(err); ok {
+		return store.ReplyError(operation, reply)
+	}
+	switch {
+	case isParseError(err):
+		return store.UnexpectedReply(operation, "of the expected type")
+	case errors.Is(err, redis.ErrPoolTimeout):
+		return store.TransportError(ctx, operation, context.DeadlineExceeded)
+	default:
+		return store.TransportError(ctx, operation, err)
+	}
+}
+
+// isParseError tells a reply that the library could not read as what was
+// asked for. Such an error has no type, and quotes the reply.
+func isParseError(err error) bool {
+	text := err.Error()
+	return errors.Is(err, redis.Nil) ||
+		strings.HasPrefix(text, "redis: can't") || strings.HasPrefix(text, "redis: invalid")
+}

@@ -1,0 +1,35 @@
+package goredis_test
+
+import (
+	"testing"
+
+	"github.com/toriibench/toriibench/store/goredis"
+	"github.com/toriibench/toriibench/store/internal/drivertest"
+	"github.com/toriibench/toriibench/store/internal/testservers"
+)
+
+func TestDriver(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Run(t, engine, goredis.Dial) })
+	}
+}
+
+func TestCluster(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Cluster(t, engine, goredis.Dial) })
+		t.Run(engine+" of one node", func(t *testing.T) { drivertest.Lonely(t, engine, goredis.Dial) })
+	}
+}
+
+func TestConformance(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, goredis.Dial) })
+		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, goredis.Dial) })
+	}
+}
+
+func BenchmarkDriver(b *testing.B) {
+	for _, engine := range testservers.Engines() {
+		b.Run(engine, func(b *testing.B) { drivertest.Benchmark(b, engine, goredis.Dial) })
+	}
+}

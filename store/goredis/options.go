@@ -1,0 +1,107 @@
+package goredis
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/toriibench/toriibench/store"
+)
+
+const (
+	// maxRedirects bounds how often one command follows MOVED or ASK. The
+	// server refused the command each time, so following cannot run it twice.
+	maxRedirects = 3
+	// topologyReload is how old the cluster's map may get. A command is never
+	// repeated on another node, so that a dead primary is noticed only here.
+	topologyReload = 10 * time.Second
+)
+
+// idleConns is how many connections are kept open from the start: enough that
+// the first commands need not wait for a handshake, and few enough that a pool
+// that is too large does not cost the server anything.
+func idleConns(poolSize int) int {
+	return max(1, poolSize/8)
+}
+
+// standalone translates cfg for one server.
+func standalone(cfg store.Config, e store.Endpoint) *redis.Options {
+	return &redis.Options{
+		Addr:                     e.Addrs[0],
+		Username:                 e.Username,
+		Password:                 e.Password,
+		DB:                       e.Database,
+		TLSConfig:                e.TLS,
+		Protocol:                 3,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		MaxRetries:               -1,
+		DialerRetries:            1,
+		DialTimeout:              cfg.DialTimeout,
+		ReadTimeout:              cfg.Timeout,
+		WriteTimeout:             cfg.Timeout,
+		PoolTimeout:              cfg.Timeout,
+		ContextTimeoutEnabled:    true,
+		PoolSize:                 cfg.PoolSize,
+		MinIdleConns:             idleConns(cfg.PoolSize),
+		PipelinePoolSize:         -1,
+	}
+}
+
+// cluster translates cfg for a cluster.
+func cluster(cfg store.Config, e store.Endpoint) *redis.ClusterOptions {
+	one := standalone(cfg, e)
+	return &redis.ClusterOptions{
+		Addrs:                      e.Addrs,
+		Username:                   one.Username,
+		Password:                   one.Password,
+		TLSConfig:                  one.TLSConfig,
+		Protocol:                   one.Protocol,
+		DisableIdentity:            one.DisableIdentity,
+		MaintNotificationsConfig:   one.MaintNotificationsConfig,
+		MaxRedirects:               maxRedirects,
+		MaxRetries:                 one.MaxRetries,
+		DialerRetries:              one.DialerRetries,
+		DialTimeout:                one.DialTimeout,
+		ReadTimeout:                one.ReadTimeout,
+		WriteTimeout:               one.WriteTimeout,
+		PoolTimeout:                one.PoolTimeout,
+		ContextTimeoutEnabled:      one.ContextTimeoutEnabled,
+		PoolSize:                   one.PoolSize,
+		MinIdleConns:               one.MinIdleConns,
+		PipelinePoolSize:           one.PipelinePoolSize,
+		DisableRoutingPolicies:     true,
+		ClusterStateReloadInterval: topologyReload,
+	}
+}
+
+// Settings says how a driver for cfg behaves, for the record of a run: the
+// handshake, retries, timeouts, connections and pipelining that are in effect,
+// as opposed to the library's defaults. It holds no secret. Zero values of cfg
+// are shown as what Open makes of them.
+func Settings(cfg store.Config) map[string]string {
+	cfg = cfg.WithDefaults()
+	s := map[string]string{
+		"library":             "github.com/redis/go-redis/v9 " + redis.Version(),
+		"handshake":           "HELLO 3 [AUTH], then SELECT when the database is not 0; no CLIENT SETINFO, no CLIENT MAINT_NOTIFICATIONS",
+		"protocol":            "RESP3",
+		"client_side_caching": "off",
+		"pipelining":          "none: one command at a time on each connection",
+		"connections":         fmt.Sprintf("pool of %d, %d kept idle", cfg.PoolSize, idleConns(cfg.PoolSize)),
+		"retries":             "0; one dial for each attempt",
+		"redirects":           "none",
+		"dial_timeout":        cfg.DialTimeout.String(),
+		"command_timeout":     "the context's deadline, at most " + cfg.Timeout.String() + "; then the connection is closed",
+		"pool_timeout":        cfg.Timeout.String(),
+		"scripts":             "EVALSHA, EVAL after NOSCRIPT",
+	}
+	if cfg.ClusterMode {
+		s["connections"] += ", on each node"
+		s["redirects"] = strconv.Itoa(maxRedirects) + " times MOVED, ASK or READONLY"
+		s["topology"] = "CLUSTER SLOTS, at MOVED and every " + topologyReload.String()
+	}
+	return s
+}

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maxInspect bounds how many entries of a sorted set Inspect shows.
+const maxInspect = "1000"
+
+// maxUnlinks is how many round trips DeleteAll has under way at once.
+const maxUnlinks = 16
+
+// Key is what lies under a key, for tests and for people who look.
+type Key struct {
+	// Type is the server's word: "string", "zset", or "none" when absent.
+	Type string
+	// TTL is the remaining life, or -1 for none. It is 0 when absent.
+	TTL time.Duration
+	// Values are the value of a string, or the first members and scores of a
+	// sorted set, in turn.
+	Values []string
+}
+
+// Inspect reads one key of any kind.
+func (s *RedisStorage) Inspect(ctx context.Context, key string) (Key, error) {
+	return s.engine.inspect(ctx, "inspect key", key)
+}
+
+// TTL returns how long the server will keep the record of a session, -1 for
+// ever, or false when it has none. It is for those who audit the store: a
+// record must never outlive its session.
+func (s *Sessions) TTL(ctx context.Context, t Token) (time.Duration, bool, error) {
+	tag, ok := t.tag()
+	if !ok {
+		return 0, false, nil
+	}
+	k, err := s.inspect(ctx, "look up the life of a session", s.keys.session(tag, sessionMember(t)))
+	return k.TTL, err == nil && k.Type != "none", err
+}
+
+func (e *engine) inspect(ctx context.Context, op, key string) (Key, error) {
+	out, err := e.eval(ctx, op, e.scripts.inspect, []string{key}, maxInspect)
+	if err != nil {
+		return Key{}, err
+	}
+	ms, err := strconv.ParseInt(out.value(), 10, 64)
+	if err != nil {
+		return Key{}, fmt.Errorf("%s: %w", op, corrupt("script reply"))
+	}
+	k := Key{Type: out[0], TTL: time.Duration(ms) * time.Millisecond, Values: out[2:]}
+	switch ms {
+	case -1:
+		k.TTL = -1
+	case -2:
+		k.TTL = 0
+	}
+	return k, nil
+}
+
+// Keys calls page with the keys under the prefix, a few hundred at a time; a
+// key may come twice.
+func (s *RedisStorage) Keys(ctx context.Context, page func(keys []string) error) error {
+	return s.engine.scan(ctx, "list keys", page)
+}
+
+// scan walks the keys under the prefix and tells failures of the server from
+// those of page, which it returns as they are.
+func (e *engine) scan(ctx context.Context, op string, page func(keys []string) error) error {
+	var own error
+	err := e.driver.Scan(ctx, e.keys.scope(), func(keys []string) error {
+		own = page(keys)
+		return own
+	})
+	if own != nil {
+		return own
+	}
+	return during(op, err)
+}
+
+// DeleteAll removes every key under the prefix, cached copies and the schema
+// marker included, and returns how many there were. It is for tests and for
+// cleaning up after a run. Keys that are written meanwhile may stay.
+func (s *RedisStorage) DeleteAll(ctx context.Context) (int64, error) {
+	const op = "delete all"
+	var total int64
+	err := s.engine.scan(ctx, op, func(keys []string) error {
+		n, err := s.engine.unlink(ctx, keys)
+		total += n
+		return during(op, err)
+	})
+	return total, err
+}
+
+// unlink removes keys of any slots: all at once on a standalone server, where
+// slots mean nothing, else tag by tag, a few at a time.
+func (e *engine) unlink(ctx context.Context, keys []string) (int64, error) {
+	groups := map[string][]string{}
+	for _, key := range keys {
+		tag := ""
+		if e.config.ClusterMode {
+			tag = e.keys.hashTag(key)
+		}
+		groups[tag] = append(groups[tag], key)
+	}
+	counts := make(chan int64, len(groups))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxUnlinks)
+	for _, group := range groups {
+		g.Go(func() error {
+			n, err := e.driver.Unlink(ctx, group...)
+			counts <- n
+			return err
+		})
+	}
+	err := g.Wait()
+	close(counts)
+	var total int64
+	for n := range counts {
+		total += n
+	}
+	return total, err
+}

@@ -1,0 +1,129 @@
+package drivertest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/toriibench/toriibench/store"
+	"github.com/toriibench/toriibench/store/internal/testservers"
+)
+
+func logsIn(t *testing.T, s setup) {
+	server := testservers.Start(t, s.engine)
+	server.Protect(t, "hunter2")
+	server.Do(t, "ACL", "SETUSER", "app", "on", ">p@ss/word", "~*", "&*", "+@all")
+	for name, cfg := range map[string]store.Config{
+		"password":             {URLs: []string{server.URL()}, Password: "hunter2"},
+		"user and password":    {URLs: []string{server.URL()}, Username: "app", Password: "p@ss/word"},
+		"both in the URL":      {URLs: []string{"redis://app:p%40ss%2Fword@" + server.Addr}},
+		"password over URL's":  {URLs: []string{"redis://app:wrong@" + server.Addr}, Password: "p@ss/word"},
+		"user of URL, default": {URLs: []string{"redis://default@" + server.Addr}, Password: "hunter2"},
+	} {
+		d := s.open(t, cfg)
+		if err := d.Ping(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func reportsWrongPassword(t *testing.T, s setup) {
+	server := testservers.Start(t, s.engine)
+	server.Protect(t, "hunter2")
+	server.Do(t, "ACL", "SETUSER", "app", "on", ">hunter2", "~*", "&*", "+hello", "+auth")
+	for name, c := range map[string]struct {
+		cfg  store.Config
+		code string
+	}{
+		"a wrong password":         {store.Config{Password: "hunter3"}, "WRONGPASS"},
+		"no password":              {store.Config{}, "NOAUTH"},
+		"a user without the right": {store.Config{Username: "app", Password: "hunter2"}, "NOPERM"},
+	} {
+		c.cfg.URLs = []string{server.URL()}
+		err := s.use(t, c.cfg)
+		mustBe(t, err, store.ErrUnavailable)
+		mustReply(t, err, c.code)
+		if strings.Contains(fmt.Sprint(err), "hunter") {
+			t.Errorf("%s: the error shows the password: %v", name, err)
+		}
+	}
+}
+
+// certificate makes a certificate that signs itself, for 127.0.0.1.
+func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
+	pool = x509.NewCertPool()
+	pool.AppendCertsFromPEM(certPEM)
+	certFile, keyFile = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for name, content := range map[string][]byte{
+		certFile: certPEM,
+		keyFile:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}),
+	} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certFile, keyFile, pool
+}
+
+func speaksTLS(t *testing.T, s setup) {
+	certFile, keyFile, pool := certificate(t)
+	port := testservers.FreePort(t)
+	server := testservers.Start(t, s.engine)
+	server.Do(t, "CONFIG", "SET", "tls-cert-file", certFile, "tls-key-file", keyFile, "tls-ca-cert-file", certFile,
+		"tls-auth-clients", "no", "tls-port", port)
+	url := "rediss://127.0.0.1:" + port
+	d := s.open(t, store.Config{URLs: []string{url}, TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}})
+	fill(t, d, "k", 1)
+	if got := server.Do(t, "GET", "k0"); got != "v" {
+		t.Errorf("the server has %v", got)
+	}
+	mustBe(t, s.use(t, store.Config{URLs: []string{url}}), store.ErrUnavailable)
+	mustBe(t, s.use(t, store.Config{URLs: []string{server.URL()}, TLSEnabled: true, DialTimeout: time.Second}), store.ErrUnavailable)
+}
+
+func reportsOutOfMemory(t *testing.T, s setup) {
+	_, d := s.start(t, "--maxmemory", "1mb", "--maxmemory-policy", "noeviction")
+	set := &store.Script{Name: "set", Lua: "redis.call('SET', KEYS[1], ARGV[1]) return {}"}
+	value := strings.Repeat("hunter2", 10_000)
+	var err error
+	for i := 0; err == nil && i < 100; i++ {
+		_, err = d.Eval(t.Context(), set, []string{fmt.Sprint("k", i)}, value)
+	}
+	mustBe(t, err, store.ErrOutOfMemory, store.ErrUnavailable)
+	mustReply(t, err, "OOM")
+	if strings.Contains(fmt.Sprint(err), "hunter2") {
+		t.Errorf("the error shows the value: %.100s", err)
+	}
+	if _, err := d.Get(t.Context(), "k"); err != nil {
+		t.Errorf("reading from a full server: %v", err)
+	}
+}

@@ -1,0 +1,74 @@
+package testservers
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/toriibench/toriibench/compose"
+)
+
+// startTimeout bounds the start of a server, a download of it included.
+const startTimeout = 3 * time.Minute
+
+// launch starts a server as a plain process and returns its address.
+func launch(tb testing.TB, engine string, options []string) string {
+	tb.Helper()
+	target, err := compose.ParseTarget(engine)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
+	defer cancel()
+	topology, err := compose.Native().Start(ctx, target, compose.Options{Args: options, Log: tb.Output()})
+	if err != nil {
+		tb.Fatalf("start %s: %v", engine, err)
+	}
+	tb.Cleanup(func() {
+		if err := topology.Close(context.WithoutCancel(tb.Context())); err != nil {
+			tb.Errorf("stop %s: %v", engine, err)
+		}
+	})
+	u, err := url.Parse(topology.URLs[0])
+	if err != nil {
+		tb.Fatalf("read the server's URL: %v", err)
+	}
+	return u.Host
+}
+
+// Restart starts a killed server again, on the same port and empty. It needs
+// /proc to learn how the server was started.
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	if len(s.argv) == 0 {
+		tb.Skip("this system has no /proc to tell how the server was started")
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), s.argv[0], s.argv[1:]...)
+	if err := cmd.Start(); err != nil {
+		tb.Fatalf("start the server again: %v", err)
+	}
+	s.process = cmd.Process
+	tb.Cleanup(func() {
+		if err := cmd.Process.Kill(); err != nil {
+			tb.Errorf("stop the server: %v", err)
+		}
+		_ = cmd.Wait() // It was killed; that is the error.
+	})
+	WaitFor(tb, "the server to answer again", func() bool {
+		_, err := ask(s.Addr, s.Password, "PING")
+		return err == nil
+	})
+}
+
+// commandLine is how a process was started; empty where /proc does not tell.
+func commandLine(pid string) []string {
+	text, err := os.ReadFile("/proc/" + pid + "/cmdline")
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
+}

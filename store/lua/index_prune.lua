@@ -1,0 +1,9 @@
+-- KEYS: index, sessions. ARGV: their members, in the same order.
+-- Drops the members whose session is gone.
+local pruned = 0
+for i, member in ipairs(ARGV) do
+  if redis.call('EXISTS', KEYS[i + 1]) == 0 then
+    pruned = pruned + redis.call('ZREM', KEYS[1], member)
+  end
+end
+return {'ok', text(pruned)}

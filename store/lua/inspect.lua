@@ -1,0 +1,9 @@
+-- KEYS: any. ARGV: limit.
+-- Gives type, remaining life in ms (-1 none, -2 absent) and content.
+local kind = redis.call('TYPE', KEYS[1]).ok
+local reply = {kind, text(redis.call('PTTL', KEYS[1]))}
+if kind == 'string' then reply[3] = redis.call('GET', KEYS[1]) end
+if kind == 'zset' then
+  for _, value in ipairs(redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1, 'WITHSCORES')) do reply[#reply + 1] = value end
+end
+return reply

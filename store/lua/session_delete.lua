@@ -1,0 +1,4 @@
+-- KEYS: index, session. ARGV: member.
+redis.call('UNLINK', KEYS[2])
+redis.call('ZREM', KEYS[1], ARGV[1])
+return {'ok'}

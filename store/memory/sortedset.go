@@ -1,0 +1,114 @@
+package memory
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// ranked returns the members of a sorted set by score, then by bytes.
+func (t *turn) ranked(key string) []string {
+	e, _ := t.find(key)
+	return slices.SortedFunc(maps.Keys(e.members), e.order)
+}
+
+// order compares two members of a sorted set.
+func (e entry) order(a, b string) int {
+	return cmp.Or(cmp.Compare(e.members[a], e.members[b]), cmp.Compare(a, b))
+}
+
+func (t *turn) score(key, member string) int64 {
+	e, _ := t.find(key)
+	return e.members[member]
+}
+
+// remove takes members out and returns how many were there. A sorted set
+// without members is gone.
+func (t *turn) remove(key string, members ...string) int {
+	e, ok := t.find(key)
+	n := 0
+	for _, member := range members {
+		if _, there := e.members[member]; there {
+			delete(e.members, member)
+			n++
+		}
+	}
+	if ok && len(e.members) == 0 {
+		delete(t.space, key)
+	}
+	return n
+}
+
+// expired returns up to limit members whose score lies in the past.
+func (t *turn) expired(key string, limit int) []string {
+	e, _ := t.find(key)
+	var old []string
+	for member, score := range e.members {
+		if score < t.ms {
+			old = append(old, member)
+		}
+	}
+	slices.SortFunc(old, e.order)
+	return old[:min(limit, len(old))]
+}
+
+// addToIndex is index_add of the Lua prelude.
+func (t *turn) addToIndex(key, member string, expires int64) {
+	t.remove(key, t.expired(key, 64)...)
+	e, ok := t.find(key)
+	if !ok {
+		e = entry{members: map[string]int64{}}
+	}
+	e.members[member] = expires
+	last := int64(math.MinInt64)
+	for _, score := range e.members {
+		last = max(last, score)
+	}
+	e.expires = last
+	t.space[key] = e
+}
+
+// take removes up to limit members and appends them to reply.
+func (t *turn) take(key, limit string, reply []string) []string {
+	members := head(t.ranked(key), limit)
+	t.remove(key, members...)
+	return append(reply, members...)
+}
+
+// setAside renames a sorted set, its time of expiry included.
+func (t *turn) setAside(from, to string) bool {
+	e, ok := t.find(from)
+	if ok {
+		t.space[to] = e
+		delete(t.space, from)
+	}
+	return ok
+}
+
+// head returns the first limit of members, or all.
+func head(members []string, limit string) []string {
+	return members[:min(len(members), int(number(limit)))]
+}
+
+// number reads what the store wrote as a number.
+func number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		panic("memory: the store passed " + strconv.Quote(text) + " for a number")
+	}
+	return n
+}
+
+// numbers reports whether every field of a stored record is a number.
+func numbers(fields ...string) bool {
+	for _, field := range fields {
+		if _, err := strconv.ParseInt(field, 10, 64); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func text(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,113 @@
+package memory
+
+import (
+	"strings"
+)
+
+// twin is the Go version of a script: what the Lua file of the same name does,
+// in the same order, with the same words.
+type twin func(t *turn, keys, args []string) []string
+
+// twins lists them by Script.Name.
+func twins() map[string]twin {
+	return map[string]twin{
+		"cache_drop":      cacheDrop,
+		"cache_fill":      cacheFill,
+		"email_claim":     emailClaim,
+		"email_release":   emailRelease,
+		"garbage_take":    garbageTake,
+		"index_expire":    indexExpire,
+		"index_page":      indexPage,
+		"index_prune":     indexPrune,
+		"inspect":         inspect,
+		"schema_mark":     schemaMark,
+		"session_create":  sessionCreate,
+		"session_delete":  sessionDelete,
+		"session_refresh": sessionRefresh,
+		"user_abort":      userAbort,
+		"user_change":     userChange,
+		"user_commit":     userCommit,
+		"user_create":     userCreate,
+		"user_delete":     userDelete,
+		"user_revoke":     userRevoke,
+		"user_update":     userUpdate,
+		"user_verify":     userVerify,
+	}
+}
+
+func schemaMark(t *turn, keys, args []string) []string {
+	if _, ok := t.find(keys[0]); !ok {
+		t.set(keys[0], args[0], 0)
+	}
+	version, _ := t.get(keys[0])
+	return []string{version}
+}
+
+func inspect(t *turn, keys, args []string) []string {
+	e, ok := t.find(keys[0])
+	ttl := int64(-1)
+	if e.expires != 0 {
+		ttl = e.expires - t.ms
+	}
+	switch {
+	case !ok:
+		return []string{"none", "-2"}
+	case e.members == nil:
+		return []string{"string", text(ttl), e.text}
+	}
+	reply := []string{"zset", text(ttl)}
+	for _, member := range head(t.ranked(keys[0]), args[0]) {
+		reply = append(reply, member, text(e.members[member]))
+	}
+	return reply
+}
+
+func emailClaim(t *turn, keys, args []string) []string {
+	current, ok := t.get(keys[0])
+	if ok && current != args[0] && current != args[1] {
+		return []string{"taken", current}
+	}
+	t.set(keys[0], args[0], 0)
+	return []string{"ok"}
+}
+
+func emailRelease(t *turn, keys, args []string) []string {
+	if current, _ := t.get(keys[0]); current == args[0] {
+		t.unlink(keys[0])
+	}
+	return []string{"ok"}
+}
+
+func cacheFill(t *turn, keys, args []string) []string {
+	version := number(args[0])
+	if floor, ok := t.get(keys[1]); ok && version < number(floor) {
+		return []string{"refused"}
+	}
+	if there, ok := t.version(keys[0]); ok && version < there {
+		return []string{"refused"}
+	}
+	t.set(keys[0], args[1], t.ms+number(args[2]))
+	return []string{"ok"}
+}
+
+func cacheDrop(t *turn, keys, args []string) []string {
+	version := number(args[0])
+	if there, ok := t.version(keys[0]); !ok || there < version {
+		t.unlink(keys[0])
+	}
+	if floor, ok := t.get(keys[1]); ok {
+		version = max(version, number(floor))
+	}
+	t.set(keys[1], text(version), t.ms+number(args[1]))
+	return []string{"ok"}
+}
+
+// version reads the first line of a cached copy.
+func (t *turn) version(key string) (int64, bool) {
+	raw, _ := t.get(key)
+	line, _, found := strings.Cut(raw, "\n")
+	if !found || !numbers(line) {
+		return 0, false
+	}
+	return number(line), true
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// RedisStorage keeps users and sessions in Redis or Valkey. It is safe for
+// concurrent use. Open makes one.
+type RedisStorage struct {
+	Users    *Users
+	Sessions *Sessions
+
+	engine *engine
+}
+
+// engine is what the repositories share: the driver, the layout of the keys
+// and the scripts.
+type engine struct {
+	driver  Driver
+	keys    layout
+	scripts scripts
+	config  Config
+}
+
+// Open checks and completes cfg, connects and asks the servers for a sign of
+// life. The caller closes the result.
+func Open(ctx context.Context, cfg Config, dial Dial) (*RedisStorage, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	driver, err := dial(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	if err := driver.Ping(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open storage: %w", err), driver.Close())
+	}
+	return newStorage(driver, cfg), nil
+}
+
+func newStorage(driver Driver, cfg Config) *RedisStorage {
+	e := &engine{driver: driver, keys: newLayout(cfg.KeyPrefix), scripts: loadScripts(), config: cfg}
+	return &RedisStorage{Users: &Users{e}, Sessions: &Sessions{e}, engine: e}
+}
+
+// HealthCheck asks every primary for a sign of life in one round trip each.
+func (s *RedisStorage) HealthCheck(ctx context.Context) error {
+	return during("check health", s.engine.driver.Ping(ctx))
+}
+
+// Migrate writes the schema version of the keys under the prefix, or compares
+// it: keys of another version are an ErrConflict. It may run any number of
+// times, also at once.
+func (s *RedisStorage) Migrate(ctx context.Context) error {
+	e := s.engine
+	reply, err := e.eval(ctx, "migrate", e.scripts.schemaMark, []string{e.keys.schema()}, schemaVersion)
+	if err != nil {
+		return err
+	}
+	if len(reply) != 1 || reply[0] != schemaVersion {
+		return fmt.Errorf("migrate: keys under prefix %q have another schema version than %s, use another prefix: %w",
+			e.config.KeyPrefix, schemaVersion, ErrConflict)
+	}
+	return nil
+}
+
+// Close frees the connections. It may be called twice.
+func (s *RedisStorage) Close() error {
+	if err := s.engine.driver.Close(); err != nil {
+		return fmt.Errorf("close storage: %w", err)
+	}
+	return nil
+}
+
+// eval runs a script.
+func (e *engine) eval(ctx context.Context, op string, script *Script, keys []string, args ...string) (reply, error) {
+	out, err := e.driver.Eval(ctx, script, keys, args...)
+	if err != nil {
+		return nil, during(op, err)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s: script %s gave an empty reply: %w", op, script.Name, ErrCorrupt)
+	}
+	return out, nil
+}
+
+// get reads keys of one slot.
+func (e *engine) get(ctx context.Context, op string, keys ...string) ([]string, error) {
+	values, err := e.driver.Get(ctx, keys...)
+	if err != nil {
+		return nil, during(op, err)
+	}
+	if len(values) != len(keys) {
+		return nil, fmt.Errorf("%s: driver gave %d values for %d keys: %w", op, len(values), len(keys), ErrCorrupt)
+	}
+	return values, nil
+}

@@ -1,0 +1,369 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/toriibench/toriibench/store"
+)
+
+func cacheScenarios() []scenario {
+	return []scenario{
+		{name: "C-1 a miss asks the source and the next read is a hit", run: cacheMissThenHit},
+		{name: "C-2 absence is not cached", run: cacheAbsence},
+		{name: "C-3 who loaded before an update cannot store it after", run: cacheFillRace},
+		{name: "C-4 copies live for the TTL minus jitter", run: cacheTTL},
+		{name: "C-5 concurrent misses share one load", run: cacheCoalesce},
+		{name: "C-5 without coalescing every miss loads", run: cacheNoCoalesce},
+		{name: "C-6 a caller waits no longer than its context", run: cacheImpatient},
+		{name: "C-7 an older copy does not replace a newer one", run: cacheOlderSession},
+		{name: "C-8 a session's copy has its metadata and ends with the session", waits: true, run: cacheSession},
+		{name: "C-9 an ended session's copy is kept out", run: cacheEndedSession},
+		{name: "C-10 a deleted user's copy is kept out", run: cacheForget},
+		{name: "C-11 who comes after an invalidation does not share an older load", run: cacheForgetFlight},
+		{name: "C-12 an expired copy is a miss", waits: true, run: cacheExpires},
+		{name: "C-14 an older invalidation does not lower the bar of a newer one", run: cacheFloor},
+		{name: "C-13 a failure of the source is no absence", run: cacheSourceFails},
+	}
+}
+
+// source is a system of record whose answers can be held up.
+type source struct {
+	mu    sync.Mutex
+	users map[string]store.User
+	err   error
+	// asked tells of each question; answer, when not nil, holds it up after the
+	// row was read.
+	asked  chan string
+	answer chan struct{}
+}
+
+func newSource(users ...store.User) *source {
+	s := &source{users: map[string]store.User{}, asked: make(chan string, 1000)}
+	for _, u := range users {
+		s.put(u)
+	}
+	return s
+}
+
+func (s *source) put(u store.User) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[u.ID] = u
+}
+
+// User reads the row, then waits to be let go.
+func (s *source) User(ctx context.Context, id string) (store.User, bool, error) {
+	s.mu.Lock()
+	u, ok := s.users[id]
+	err, answer := s.err, s.answer
+	s.mu.Unlock()
+	s.asked <- id
+	if answer != nil {
+		select {
+		case <-answer:
+		case <-ctx.Done():
+			return store.User{}, false, ctx.Err()
+		}
+	}
+	return u, ok, err
+}
+
+// hold makes questions wait until the result is closed.
+func (s *source) hold() chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = make(chan struct{})
+	return s.answer
+}
+
+func (s *source) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = nil
+}
+
+// someone is a user at version n.
+func someone(n int) store.User {
+	name := strings.Repeat("n", n)
+	at := time.UnixMilli(1_700_000_000_000).UTC()
+	return store.User{ID: "usr_1", Email: "a@example.org", Name: &name, CreatedAt: at, UpdatedAt: at.Add(time.Duration(n) * time.Millisecond)}
+}
+
+// wantCached reads through the cache and compares.
+func wantCached(h *harness, c *store.Cache, u store.User, fromSource bool) {
+	h.Helper()
+	got, ok, err := c.User(h.Context(), u.ID)
+	h.must(err)
+	if diff := cmp.Diff(u, got.User); !ok || diff != "" {
+		h.Errorf("found: %t, difference (-want +got):\n%s", ok, diff)
+	}
+	if got.FromSource != fromSource {
+		h.Errorf("from source: %t, want %t", got.FromSource, fromSource)
+	}
+	if age := time.Since(got.CachedAt); age.Abs() > time.Minute {
+		h.Errorf("the copy is %s old", age)
+	}
+}
+
+func cacheMissThenHit(h *harness) {
+	c := h.NewCache(newSource(someone(1)), store.CacheOptions{})
+	wantCached(h, c, someone(1), true)
+	wantCached(h, c, someone(1), false)
+	if diff := cmp.Diff(store.CacheStats{Hits: 1, Misses: 1, Loads: 1}, c.Stats()); diff != "" {
+		h.Errorf("stats (-want +got):\n%s", diff)
+	}
+}
+
+func cacheAbsence(h *harness) {
+	src := newSource()
+	c := h.NewCache(src, store.CacheOptions{})
+	_, ok, err := c.User(h.Context(), "usr_1")
+	h.must(err)
+	if ok || len(h.keys()) > 0 {
+		h.Errorf("found: %t, keys: %v", ok, h.keys())
+	}
+	src.put(someone(1))
+	wantCached(h, c, someone(1), true)
+}
+
+func cacheFillRace(h *harness) {
+	src := newSource(someone(1))
+	c := h.NewCache(src, store.CacheOptions{NoCoalesce: true})
+	answer := src.hold()
+	var reader sync.WaitGroup
+	reader.Go(func() { wantCached(h, c, someone(1), true) })
+	<-src.asked
+	src.release()
+	src.put(someone(2))
+	h.must(c.InvalidateUser(h.Context(), someone(2)))
+	close(answer)
+	reader.Wait()
+	wantCached(h, c, someone(2), true)
+	wantCached(h, c, someone(2), false)
+	if got := c.Stats().FillsRefused; got != 1 {
+		h.Errorf("%d fills refused, want 1", got)
+	}
+}
+
+func cacheTTL(h *harness) {
+	const ttl = 100 * time.Second
+	for _, random := range []float64{0, 0.5, 0.999} {
+		u := someone(1)
+		u.ID = strings.Repeat("x", int(random*1000)+1)
+		c := h.NewCache(newSource(u), store.CacheOptions{TTL: ttl, Jitter: 0.2, Random: func() float64 { return random }})
+		wantCached(h, c, u, true)
+		wanted := ttl - time.Duration(random*0.2*float64(ttl))
+		for key, k := range h.keys() {
+			if k.TTL > wanted || k.TTL < wanted-5*time.Second {
+				h.Errorf("random %g, key %s: the TTL is %s, want %s", random, key, k.TTL, wanted)
+			}
+		}
+		_, err := h.DeleteAll(h.Context())
+		h.must(err)
+	}
+}
+
+func cacheCoalesce(h *harness) {
+	src := newSource(someone(1))
+	c := h.NewCache(src, store.CacheOptions{})
+	answer := src.hold()
+	var readers sync.WaitGroup
+	for range h.opts.Workers {
+		readers.Go(func() { wantCached(h, c, someone(1), true) })
+	}
+	h.eventually("all have missed", func() bool { return c.Stats().Misses == int64(h.opts.Workers) })
+	// The last to miss is about to join; nothing tells from outside that it has.
+	elapse(time.Now().Add(20 * time.Millisecond))
+	close(answer)
+	readers.Wait()
+	if got := c.Stats(); got.Loads != 1 || got.Coalesced != int64(h.opts.Workers)-1 {
+		h.Errorf("%d loads and %d coalesced, want 1 and %d", got.Loads, got.Coalesced, h.opts.Workers-1)
+	}
+}
+
+func cacheNoCoalesce(h *harness) {
+	src := newSource(someone(1))
+	c := h.NewCache(src, store.CacheOptions{NoCoalesce: true})
+	answer := src.hold()
+	var readers sync.WaitGroup
+	for range h.opts.Workers {
+		readers.Go(func() { wantCached(h, c, someone(1), true) })
+	}
+	for range h.opts.Workers {
+		<-src.asked
+	}
+	close(answer)
+	readers.Wait()
+	if got := c.Stats(); got.Loads != int64(h.opts.Workers) || got.Coalesced != 0 {
+		h.Errorf("%d loads and %d coalesced, want %d and 0", got.Loads, got.Coalesced, h.opts.Workers)
+	}
+}
+
+func cacheImpatient(h *harness) {
+	src := newSource(someone(1))
+	c := h.NewCache(src, store.CacheOptions{})
+	answer := src.hold()
+	ctx, cancel := context.WithCancel(h.Context())
+	first := make(chan error, 1)
+	go func() {
+		_, _, err := c.User(ctx, "usr_1")
+		first <- err
+	}()
+	<-src.asked
+	var second sync.WaitGroup
+	second.Go(func() { wantCached(h, c, someone(1), true) })
+	h.eventually("both have missed", func() bool { return c.Stats().Misses == 2 })
+	elapse(time.Now().Add(20 * time.Millisecond))
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		h.Errorf("the impatient caller got %v, want %v", err, context.Canceled)
+	}
+	close(answer)
+	second.Wait()
+	if got := c.Stats().Loads; got != 1 {
+		h.Errorf("%d loads, want 1", got)
+	}
+}
+
+// login is a session that a cache may copy.
+func login() store.Session {
+	token := store.NewToken("usr_1")
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	return store.Session{
+		Token: token, TokenHash: token.Hash(), UserID: "usr_1",
+		CreatedAt: at, UpdatedAt: at, ExpiresAt: at.Add(time.Hour),
+	}
+}
+
+// wantCopy compares a session with its copy.
+func wantCopy(h *harness, c *store.Cache, s store.Session, metadata map[string]string) {
+	h.Helper()
+	got, ok, err := c.Session(h.Context(), s.Token)
+	h.must(err)
+	if diff := cmp.Diff(s, got.Session); !ok || diff != "" {
+		h.Errorf("found: %t, difference (-want +got):\n%s", ok, diff)
+	}
+	if diff := cmp.Diff(metadata, got.Metadata); diff != "" {
+		h.Errorf("metadata (-want +got):\n%s", diff)
+	}
+}
+
+func noCopy(h *harness, c *store.Cache, token store.Token) {
+	h.Helper()
+	_, ok, err := c.Session(h.Context(), token)
+	h.must(err)
+	if ok {
+		h.Error("there is a copy")
+	}
+}
+
+func cacheOlderSession(h *harness) {
+	c := h.NewCache(newSource(), store.CacheOptions{})
+	older := login()
+	newer := older
+	newer.UpdatedAt, newer.ExpiresAt = older.UpdatedAt.Add(time.Second), older.ExpiresAt.Add(time.Hour)
+	h.must(c.PutSession(h.Context(), newer, nil))
+	h.must(c.PutSession(h.Context(), older, nil))
+	wantCopy(h, c, newer, nil)
+	h.must(c.PutSession(h.Context(), newer, map[string]string{"a": "b"}))
+	wantCopy(h, c, newer, map[string]string{"a": "b"})
+}
+
+func cacheSession(h *harness) {
+	c := h.NewCache(newSource(), store.CacheOptions{TTL: time.Minute})
+	agent := ""
+	s := login()
+	s.UserAgent = &agent
+	s.ExpiresAt = s.CreatedAt.Add(500 * time.Millisecond)
+	metadata := map[string]string{"": "empty name", "cached_at": "no collision", "日本": "\x00\n"}
+	h.must(c.PutSession(h.Context(), s, metadata))
+	wantCopy(h, c, s, metadata)
+	for key, k := range h.keys() {
+		if k.TTL <= 0 || k.TTL > 500*time.Millisecond {
+			h.Errorf("key %s has the TTL %s", key, k.TTL)
+		}
+	}
+	h.after(s)
+	noCopy(h, c, s.Token)
+	h.must(c.PutSession(h.Context(), s, nil))
+	if keys := h.keys(); len(keys) > 0 {
+		h.Errorf("an expired session was kept: %v", keys)
+	}
+	noCopy(h, c, "no token")
+}
+
+func cacheEndedSession(h *harness) {
+	c := h.NewCache(newSource(), store.CacheOptions{})
+	s := login()
+	h.must(c.PutSession(h.Context(), s, nil))
+	h.must(c.InvalidateSession(h.Context(), s.Token))
+	noCopy(h, c, s.Token)
+	h.must(c.PutSession(h.Context(), s, nil))
+	noCopy(h, c, s.Token)
+}
+
+func cacheForget(h *harness) {
+	src := newSource(someone(1))
+	c := h.NewCache(src, store.CacheOptions{})
+	wantCached(h, c, someone(1), true)
+	h.must(c.ForgetUser(h.Context(), "usr_1"))
+	wantCached(h, c, someone(1), true)
+	wantCached(h, c, someone(1), true)
+	if got := c.Stats().FillsRefused; got != 2 {
+		h.Errorf("%d fills refused, want 2", got)
+	}
+}
+
+func cacheForgetFlight(h *harness) {
+	src := newSource(someone(1))
+	c := h.NewCache(src, store.CacheOptions{})
+	answer := src.hold()
+	var old sync.WaitGroup
+	old.Go(func() { wantCached(h, c, someone(1), true) })
+	<-src.asked
+	src.release()
+	src.put(someone(2))
+	h.must(c.InvalidateUser(h.Context(), someone(2)))
+	wantCached(h, c, someone(2), true)
+	close(answer)
+	old.Wait()
+	wantCached(h, c, someone(2), false)
+}
+
+func cacheExpires(h *harness) {
+	c := h.NewCache(newSource(someone(1)), store.CacheOptions{TTL: 200 * time.Millisecond})
+	wantCached(h, c, someone(1), true)
+	elapse(time.Now().Add(300 * time.Millisecond))
+	wantCached(h, c, someone(1), true)
+}
+
+func cacheFloor(h *harness) {
+	c := h.NewCache(newSource(someone(3)), store.CacheOptions{})
+	h.must(c.InvalidateUser(h.Context(), someone(5)))
+	h.must(c.InvalidateUser(h.Context(), someone(2)))
+	wantCached(h, c, someone(3), true)
+	wantCached(h, c, someone(3), true)
+	if got := c.Stats().FillsRefused; got != 2 {
+		h.Errorf("%d fills refused, want 2", got)
+	}
+}
+
+func cacheSourceFails(h *harness) {
+	src := newSource(someone(1))
+	src.err = errors.New("no connection")
+	for _, alone := range []bool{false, true} {
+		c := h.NewCache(src, store.CacheOptions{NoCoalesce: alone})
+		if _, ok, err := c.User(h.Context(), "usr_1"); ok || !errors.Is(err, src.err) {
+			h.Errorf("found: %t, error %v, want %v", ok, err, src.err)
+		}
+	}
+	if keys := h.keys(); len(keys) > 0 {
+		h.Errorf("something was kept: %v", keys)
+	}
+}

@@ -1,0 +1,170 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/toriibench/toriibench/store"
+)
+
+func lifetimeScenarios() []scenario {
+	return []scenario{
+		{name: "S-6 a session that ends in the past is accepted and absent", run: pastSession},
+		{name: "S-6 cleaning up leaves what is valid", waits: true, run: cleanup},
+		{name: "S-7 a session of one second is there now and gone after two", waits: true, run: oneSecond},
+		{name: "S-11 a longer refresh outlives the old end", waits: true, run: refreshLonger},
+		{name: "S-11 a shorter refresh ends at the new end", waits: true, run: refreshShorter},
+		{name: "S-13 an expired session is not revived", waits: true, run: refreshExpired},
+		{name: "S-14 a lifetime of 1 ms is honoured", waits: true, run: lifetime(time.Millisecond)},
+		{name: "S-14 a lifetime of 250 ms is honoured", waits: true, run: lifetime(250 * time.Millisecond)},
+		{name: "S-14 a lifetime of 999 ms is honoured", waits: true, run: lifetime(999 * time.Millisecond)},
+		{name: "S-14 a lifetime of 1.5 s is honoured", waits: true, run: lifetime(1500 * time.Millisecond)},
+		{name: "S-14 a lifetime of 10 years is honoured", run: tenYears},
+		{name: "S-16 an index does not outlive its sessions", waits: true, run: indexEnds},
+		{name: "S-16 an index sheds expired sessions when another is added", waits: true, run: indexSheds},
+	}
+}
+
+func pastSession(h *harness) {
+	u := h.user("a@example.org")
+	valid := h.session(u.ID, time.Hour)
+	for _, end := range []time.Time{time.Now().Add(-time.Second), time.UnixMilli(1), time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		s, err := h.Sessions.Create(h.Context(), store.NewSession{UserID: u.ID, ExpiresAt: end})
+		h.must(err)
+		if h.alive(s.Token) {
+			h.Errorf("a session that ended at %s is found", end)
+		}
+	}
+	_, err := h.Sessions.CleanupExpired(h.Context())
+	h.must(err)
+	h.wantSession(valid)
+	list, err := h.Sessions.List(h.Context(), u.ID)
+	h.must(err)
+	if len(list) != 1 {
+		h.Errorf("%d sessions listed, want 1", len(list))
+	}
+}
+
+// after waits until a session has surely ended on every clock.
+func (h *harness) after(s store.Session) {
+	elapse(s.ExpiresAt.Add(h.opts.Tolerance + 2*time.Millisecond))
+}
+
+func cleanup(h *harness) {
+	u := h.user("a@example.org")
+	valid, first, second := h.session(u.ID, time.Hour), h.session(u.ID, 300*time.Millisecond), h.session(u.ID, 310*time.Millisecond)
+	h.after(first)
+	h.after(second)
+	n, err := h.Sessions.CleanupExpired(h.Context())
+	h.must(err)
+	if n != 2 {
+		h.Errorf("%d entries cleaned up, want 2", n)
+	}
+	h.wantSession(valid)
+	n, err = h.Sessions.CleanupExpired(h.Context())
+	h.must(err)
+	if n != 0 {
+		h.Errorf("%d entries cleaned up the second time, want 0", n)
+	}
+}
+
+func oneSecond(h *harness) {
+	s := h.session(h.user("a@example.org").ID, time.Second)
+	h.wantLife(s)
+	elapse(s.CreatedAt.Add(2 * time.Second))
+	if h.alive(s.Token) {
+		h.Error("the session is there after two seconds")
+	}
+}
+
+// wantLife asks for the session until it has ended: it must be there until its
+// end, and not after, give or take the tolerance.
+func (h *harness) wantLife(s store.Session) {
+	h.Helper()
+	early, late := s.ExpiresAt.Add(-h.opts.Tolerance), s.ExpiresAt.Add(h.opts.Tolerance)
+	for {
+		before := time.Now()
+		found := h.alive(s.Token)
+		switch answered := time.Now(); {
+		case found && before.After(late):
+			h.Fatalf("the session is there %s after its end", before.Sub(s.ExpiresAt))
+		case !found && answered.Before(early):
+			h.Fatalf("the session is gone %s before its end", s.ExpiresAt.Sub(answered))
+		case before.After(late):
+			return
+		}
+		elapse(time.Now().Add(5 * time.Millisecond))
+	}
+}
+
+func refreshLonger(h *harness) {
+	s := h.session(h.user("a@example.org").ID, 400*time.Millisecond)
+	longer, err := h.Sessions.Refresh(h.Context(), s.Token, 900*time.Millisecond)
+	h.must(err)
+	h.wantLife(longer)
+}
+
+func refreshShorter(h *harness) {
+	s := h.session(h.user("a@example.org").ID, time.Hour)
+	shorter, err := h.Sessions.Refresh(h.Context(), s.Token, 300*time.Millisecond)
+	h.must(err)
+	h.wantLife(shorter)
+}
+
+func refreshExpired(h *harness) {
+	s := h.session(h.user("a@example.org").ID, 200*time.Millisecond)
+	h.after(s)
+	_, err := h.Sessions.Refresh(h.Context(), s.Token, time.Hour)
+	h.want(err, store.ErrNotFound)
+	if h.alive(s.Token) {
+		h.Error("the session is alive again")
+	}
+}
+
+func lifetime(d time.Duration) func(h *harness) {
+	return func(h *harness) {
+		h.wantLife(h.session(h.user("a@example.org").ID, d))
+	}
+}
+
+func tenYears(h *harness) {
+	const years = 10 * 365 * 24 * time.Hour
+	s := h.session(h.user("a@example.org").ID, years)
+	h.wantSession(s)
+	ending := 0
+	for key, k := range h.keys() {
+		if k.TTL == -1 {
+			continue
+		}
+		ending++
+		if off := k.TTL - time.Until(s.ExpiresAt); off.Abs() > time.Second+h.opts.Tolerance {
+			h.Errorf("key %s: the TTL is off by %s", key, off)
+		}
+	}
+	if ending != 2 {
+		h.Errorf("%d keys have a TTL, want session and index", ending)
+	}
+}
+
+func indexEnds(h *harness) {
+	u := h.user("a@example.org")
+	last := h.session(u.ID, 400*time.Millisecond)
+	h.session(u.ID, 200*time.Millisecond)
+	h.after(last)
+	h.eventually("only user and email are left", func() bool { return len(h.keys()) == 2 })
+}
+
+func indexSheds(h *harness) {
+	u := h.user("a@example.org")
+	var last store.Session
+	for range 5 {
+		last = h.session(u.ID, 200*time.Millisecond)
+	}
+	h.session(u.ID, time.Hour)
+	h.after(last)
+	h.session(u.ID, time.Hour)
+	for key, k := range h.keys() {
+		if k.Type == "zset" && len(k.Values) != 4 {
+			h.Errorf("index %s has %d entries, want 2", key, len(k.Values)/2)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+// Package storetest is the conformance suite of the store: what users,
+// sessions and cached copies must do, whatever driver and server lie below.
+// Each case is a named subtest. The letters and numbers in front of the names
+// are those of the catalogue in which the behaviour was first written down: U
+// for users, S for sessions, C for cached copies, L for the life of a storage.
+package storetest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/toriibench/toriibench/store"
+)
+
+// Options say what a harness can bear and what it can do. The zero value
+// works.
+type Options struct {
+	// Rounds is how often each concurrent case is repeated; 0 means 200, or 20
+	// under -short.
+	Rounds int
+	// Workers is how many goroutines a concurrent case starts at once; 0 means
+	// 32.
+	Workers int
+	// Tolerance is how far the clocks of client and server may differ; 0 means
+	// 50 ms.
+	Tolerance time.Duration
+	// Broken opens a storage and then breaks its server, for the case that
+	// tells an outage from absence. Nil leaves the case out.
+	Broken func(t *testing.T) *store.RedisStorage
+	// Full opens a storage, and gives what makes its server refuse to use more
+	// memory. Nil leaves the case out.
+	Full func(t *testing.T) (s *store.RedisStorage, fill func())
+}
+
+func (o Options) withDefaults() Options {
+	if o.Rounds == 0 {
+		o.Rounds = 200
+		if testing.Short() {
+			o.Rounds = 20
+		}
+	}
+	if o.Workers == 0 {
+		o.Workers = 32
+	}
+	if o.Tolerance == 0 {
+		o.Tolerance = 50 * time.Millisecond
+	}
+	return o
+}
+
+// scenario is one case of the suite.
+type scenario struct {
+	name string
+	// waits says that the case spends its time waiting, beside others.
+	waits bool
+	run   func(h *harness)
+}
+
+// Run runs every case, each against a storage of its own: open gives one with
+// a prefix that nobody else uses and closes it when the test ends.
+func Run(t *testing.T, open func(t *testing.T) *store.RedisStorage, opts Options) {
+	t.Helper()
+	opts = opts.withDefaults()
+	for _, c := range scenarios(opts) {
+		t.Run(c.name, func(t *testing.T) {
+			if c.waits {
+				t.Parallel()
+			}
+			c.run(&harness{T: t, RedisStorage: open(t), opts: opts})
+		})
+	}
+}
+
+// scenarios lists the whole suite.
+func scenarios(opts Options) []scenario {
+	all := userScenarios()
+	all = append(all, userRaces()...)
+	all = append(all, sessionScenarios()...)
+	all = append(all, lifetimeScenarios()...)
+	all = append(all, sessionRaces()...)
+	all = append(all, cacheScenarios()...)
+	all = append(all, storageScenarios()...)
+	return append(all, outageScenarios(opts)...)
+}
+
+// harness is what a case works with.
+type harness struct {
+	*testing.T
+	*store.RedisStorage
+
+	opts Options
+}
+
+// user creates a user with this email.
+func (h *harness) user(email string) store.User {
+	h.Helper()
+	u, err := h.Users.Create(h.Context(), store.NewUser{Email: email})
+	h.must(err)
+	return u
+}
+
+// session creates a session of the user that lives for d.
+func (h *harness) session(userID string, d time.Duration) store.Session {
+	h.Helper()
+	s, err := h.Sessions.Create(h.Context(), store.NewSession{UserID: userID, ExpiresAt: time.Now().Add(d)})
+	h.must(err)
+	return s
+}
+
+// alive reports whether the token finds a session.
+func (h *harness) alive(token store.Token) bool {
+	h.Helper()
+	_, ok, err := h.Sessions.Find(h.Context(), token)
+	h.must(err)
+	return ok
+}
+
+// keys lists every key under the prefix with its content.
+func (h *harness) keys() map[string]store.Key {
+	h.Helper()
+	found := map[string]store.Key{}
+	h.must(h.Keys(h.Context(), func(keys []string) error {
+		for _, key := range keys {
+			k, err := h.Inspect(h.Context(), key)
+			if err != nil {
+				return err
+			}
+			found[key] = k
+		}
+		return nil
+	}))
+	return found
+}
+
+// rounds repeats a concurrent case.
+func (h *harness) rounds(round func(n int)) {
+	h.Helper()
+	for n := 0; n < h.opts.Rounds && !h.Failed(); n++ {
+		round(n)
+	}
+}
+
+// together runs f in as many goroutines as there are workers, which start
+// behind one barrier, and waits for all of them.
+func (h *harness) together(f func(worker int)) {
+	var barrier, done sync.WaitGroup
+	barrier.Add(1)
+	for worker := range h.opts.Workers {
+		done.Go(func() {
+			barrier.Wait()
+			f(worker)
+		})
+	}
+	barrier.Done()
+	done.Wait()
+}
+
+// must ends the test when something failed that should not.
+func (h *harness) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// want fails the test unless err is of the kind.
+func (h *harness) want(err, kind error) {
+	h.Helper()
+	if !errors.Is(err, kind) {
+		h.Errorf("error is %v, want %v", err, kind)
+	}
+}
+
+// elapse waits until a moment has passed.
+func elapse(until time.Time) {
+	<-time.After(time.Until(until))
+}
+
+// eventually asks until the answer is yes, for a few seconds at most.
+func (h *harness) eventually(what string, ask func() bool) {
+	h.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); elapse(time.Now().Add(10 * time.Millisecond)) {
+		if ask() {
+			return
+		}
+	}
+	h.Errorf("%s: still not so after 5 s", what)
+}

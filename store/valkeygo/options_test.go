@@ -1,0 +1,75 @@
+package valkeygo
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/toriibench/toriibench/store"
+)
+
+func TestConnectionsFollowThePool(t *testing.T) {
+	for pool, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 64: 4, 10_000: 4} {
+		if got := connections(pool); got != want {
+			t.Errorf("a pool of %d makes %d connections, want %d", pool, got, want)
+		}
+	}
+	if multiplex(1) != -1 {
+		t.Errorf("a pool of 1 is %d, which the library takes for its default", multiplex(1))
+	}
+}
+
+func TestOptionsSwitchHiddenWorkOff(t *testing.T) {
+	cfg := store.Config{
+		URLs: []string{"rediss://u:p@h:1/2"}, PoolSize: 16, DialTimeout: time.Second, Timeout: 2 * time.Second,
+	}
+	e, err := cfg.Endpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(cfg, e)
+	for name, ok := range map[string]bool{
+		"commands are not repeated": o.DisableRetry,
+		"nothing is cached":         o.DisableCache,
+		"always pipelined":          o.AlwaysPipelining && !o.DisableAutoPipelining,
+		"no search for a cluster":   o.ForceSingleClient,
+		"no CLIENT SETINFO":         o.ClientSetInfo != nil && len(o.ClientSetInfo) == 0,
+		"RESP3":                     !o.AlwaysRESP2,
+		"address":                   len(o.InitAddress) == 1 && o.InitAddress[0] == "h:1",
+		"login":                     o.Username == "u" && o.Password == "p",
+		"database":                  o.SelectDB == 2,
+		"TLS":                       o.TLSConfig != nil,
+		"connections":               o.PipelineMultiplex == 2,
+		"timeouts":                  o.Dialer.Timeout == time.Second && o.ConnWriteTimeout == 2*time.Second,
+	} {
+		if !ok {
+			t.Errorf("%s: no", name)
+		}
+	}
+	cfg.ClusterMode = true
+	if o := options(cfg, e); o.ForceSingleClient || o.ClusterOption.MaxMovedRedirections != maxRedirects || o.SendToReplicas != nil {
+		t.Error("a cluster is not followed, followed without end, or read from replicas")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	cfg := store.Config{URLs: []string{"redis://u:hunter2@h:1"}, Password: "hunter2", PoolSize: 3, Timeout: 7 * time.Second}
+	for _, clustered := range []bool{false, true} {
+		cfg.ClusterMode = clustered
+		s := Settings(cfg)
+		text := fmt.Sprint(s)
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("the settings show the password: %s", text)
+		}
+		if !strings.HasPrefix(s["connections"], "2 ") || !strings.Contains(s["command_timeout"], "8s") {
+			t.Errorf("the settings are not those of the configuration: %s", text)
+		}
+		if _, ok := s["topology"]; ok != clustered {
+			t.Errorf("cluster %t, but topology is told: %t", clustered, ok)
+		}
+	}
+	if s := Settings(store.Config{}); !strings.HasPrefix(s["connections"], "4 ") {
+		t.Errorf("defaults are not filled in: %v", s)
+	}
+}

@@ -1,0 +1,35 @@
+package valkeygo_test
+
+import (
+	"testing"
+
+	"github.com/toriibench/toriibench/store/internal/drivertest"
+	"github.com/toriibench/toriibench/store/internal/testservers"
+	"github.com/toriibench/toriibench/store/valkeygo"
+)
+
+func TestDriver(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Run(t, engine, valkeygo.Dial) })
+	}
+}
+
+func TestCluster(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Cluster(t, engine, valkeygo.Dial) })
+		t.Run(engine+" of one node", func(t *testing.T) { drivertest.Lonely(t, engine, valkeygo.Dial) })
+	}
+}
+
+func TestConformance(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, valkeygo.Dial) })
+		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, valkeygo.Dial) })
+	}
+}
+
+func BenchmarkDriver(b *testing.B) {
+	for _, engine := range testservers.Engines() {
+		b.Run(engine, func(b *testing.B) { drivertest.Benchmark(b, engine, valkeygo.Dial) })
+	}
+}
