@@ -1,0 +1,175 @@
+package compose
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+const (
+	// readyTimeout bounds the wait for a server when the context sets no
+	// earlier end.
+	readyTimeout = 30 * time.Second
+	// readyPoll is the pause between two looks at a server that is not ready.
+	readyPoll = 10 * time.Millisecond
+	// askTimeout bounds one question to a server.
+	askTimeout = 2 * time.Second
+)
+
+// waitReady returns when the server at rawURL answers PING. A refused
+// connection and LOADING mean not yet; an answer that waiting cannot change,
+// such as a wrong password, ends it.
+func waitReady(ctx context.Context, rawURL string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	end, _ := ctx.Deadline()
+	var last error
+	for {
+		err := ping(ctx, rawURL)
+		if err == nil || final(err) {
+			return err
+		}
+		// An attempt that the end of the wait cut off tells nothing.
+		if last == nil || ctx.Err() == nil && time.Now().Before(end) {
+			last = err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w; its last answer: %w", redact(rawURL), ctx.Err(), last)
+		}
+	}
+}
+
+// final tells an answer that waiting does not change.
+func final(err error) bool {
+	var invalid *invalidURLError
+	if errors.As(err, &invalid) {
+		return true
+	}
+	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "NOPERM", "ERR", "DENIED"} {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// ping asks once whether the server answers. It dials by itself first, because
+// the client library writes a log line for each connection that is refused.
+func ping(ctx context.Context, rawURL string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	opts, err := clientOptions(rawURL)
+	if err != nil {
+		return err
+	}
+	if err := knock(ctx, opts.Network, opts.Addr); err != nil {
+		return err
+	}
+	client := redis.NewClient(opts)
+	if err := client.Ping(ctx).Err(); err != nil {
+		return errors.Join(fmt.Errorf("ping %s: %w", redact(rawURL), err), client.Close())
+	}
+	return client.Close()
+}
+
+// knock opens and closes a connection.
+func knock(ctx context.Context, network, addr string) error {
+	if network == "" {
+		network = "tcp"
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", addr, err)
+	}
+	return conn.Close()
+}
+
+// serverInfo asks the server at rawURL for INFO fields as key and value.
+func serverInfo(ctx context.Context, rawURL string, sections ...string) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	opts, err := clientOptions(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := knock(ctx, opts.Network, opts.Addr); err != nil {
+		return nil, err
+	}
+	client := redis.NewClient(opts)
+	text, err := client.Info(ctx, sections...).Result()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ask %s for INFO: %w", redact(rawURL), err), client.Close())
+	}
+	return parseInfo(text), client.Close()
+}
+
+// parseInfo reads INFO's lines of key:value; section titles and blank lines
+// are left out.
+func parseInfo(text string) map[string]string {
+	fields := make(map[string]string)
+	lines := bufio.NewScanner(strings.NewReader(text))
+	lines.Buffer(nil, len(text)+1)
+	for lines.Scan() {
+		line := strings.TrimSuffix(lines.Text(), "\r")
+		if key, value, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(line, "#") {
+			fields[key] = value
+		}
+	}
+	return fields
+}
+
+// identify tells engine and version from INFO. Valkey keeps redis_version for
+// old clients, and HELLO's words can be configured, so only valkey_version
+// decides.
+func identify(info map[string]string) (engine, version string) {
+	if v := info["valkey_version"]; v != "" {
+		return Valkey, v
+	}
+	return Redis, info["redis_version"]
+}
+
+// clientOptions reads a URL for one connection that tries once.
+func clientOptions(rawURL string) (*redis.Options, error) {
+	opts, err := redis.ParseURL(plainScheme(rawURL))
+	if err != nil {
+		return nil, &invalidURLError{url: redact(rawURL)}
+	}
+	opts.PoolSize, opts.MinIdleConns = 1, 0
+	opts.MaxRetries, opts.DialerRetries = -1, 1
+	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = askTimeout, askTimeout, askTimeout
+	opts.DisableIdentity = true
+	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return opts, nil
+}
+
+// plainScheme writes valkey:// in the words that the client library knows.
+func plainScheme(rawURL string) string {
+	if rest, ok := strings.CutPrefix(rawURL, "valkeys://"); ok {
+		return "rediss://" + rest
+	}
+	if rest, ok := strings.CutPrefix(rawURL, "valkey://"); ok {
+		return "redis://" + rest
+	}
+	return rawURL
+}
+
+// invalidURLError is a URL that no server can be reached by. The parser's own
+// error is dropped, because it repeats the URL with its password.
+type invalidURLError struct{ url string }
+
+// Error names the URL without its password.
+func (e *invalidURLError) Error() string {
+	return "read URL " + e.url + ": want redis://[user:password@]host:port[/database]"
+}

@@ -1,0 +1,227 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/redis/go-redis/v9"
+	"github.com/testcontainers/testcontainers-go"
+)
+
+const (
+	// innerPort is where a server listens behind a published port.
+	innerPort = 6379
+	// cleanTimeout bounds the removal of a container.
+	cleanTimeout = 20 * time.Second
+	// logLines is how much of a server's log an error shows.
+	logLines = "10"
+)
+
+// Labels that every container carries.
+const (
+	labelProgram = "toriibench.program" // always programName
+	labelOwner   = "toriibench.owner"   // ownerID of the program that started it
+	labelStart   = "toriibench.start"   // the marker of the start
+	programName  = "toriibench"
+)
+
+// plan is how to start one server in a container.
+type plan struct {
+	engineName string // Redis or Valkey
+	image      serverImage
+	args       []string // the user's own
+	// port on loopback to listen on, in the host's network; 0 publishes
+	// whichever port the engine chooses.
+	port int
+	// marker is random. The server carries it in its process title, which
+	// CONFIG GET shows on every version, so that it can be told from another
+	// server that got the port first; INFO has nothing that is known before the
+	// start (its process_id is 1 in every container).
+	marker string
+}
+
+// newPlan makes a plan with a fresh marker.
+func newPlan(engineName string, img serverImage, args []string) plan {
+	return plan{engineName: engineName, image: img, args: args, marker: strings.ToLower(rand.Text())}
+}
+
+// program is the server's executable, which is looked up on the image's PATH.
+func (p plan) program() string { return p.engineName + "-server" }
+
+// title is the process title that the server is given.
+func (p plan) title() string { return "{title}:toriibench-" + p.marker }
+
+// command is the server's command line without the program. In the host's
+// network it listens on loopback alone. Behind a published port, clients come
+// from the bridge, which protected mode would turn away; there the port is
+// published on loopback alone. The title comes last, so that the user's options
+// cannot replace it.
+func (p plan) command() []string {
+	bind, port, protected := "127.0.0.1", p.port, "yes"
+	if p.port == 0 {
+		bind, port, protected = "0.0.0.0", innerPort, "no"
+	}
+	args := []string{
+		"--bind", bind, "--port", strconv.Itoa(port), "--protected-mode", protected,
+		"--daemonize", "no", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+	}
+	return slices.Concat(args, p.args, []string{"--proc-title-template", p.title()})
+}
+
+// labels say whose the container is.
+func (p plan) labels() map[string]string {
+	return map[string]string{
+		labelProgram: programName, labelOwner: ownerID(), labelStart: p.marker,
+	}
+}
+
+// request is the plan in testcontainers' words. The entrypoint is set because
+// images differ: official ones have a script there, imported ones have
+// nothing. No readiness is waited for here: that needs to know whose server
+// answers.
+func (p plan) request() testcontainers.GenericContainerRequest {
+	req := testcontainers.ContainerRequest{
+		Image:      p.image.name,
+		Entrypoint: []string{p.program()},
+		Cmd:        p.command(),
+		Labels:     p.labels(),
+		ConfigModifier: func(c *container.Config) {
+			c.WorkingDir = "/data"
+			c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
+		},
+	}
+	if p.port != 0 {
+		req.HostConfigModifier = func(c *container.HostConfig) { c.NetworkMode = network.NetworkHost }
+	} else {
+		inner := network.MustParsePort(strconv.Itoa(innerPort) + "/tcp")
+		req.ExposedPorts = []string{inner.String()}
+		req.HostConfigModifier = func(c *container.HostConfig) {
+			c.PortBindings = network.PortMap{inner: {{HostIP: netip.MustParseAddr("127.0.0.1")}}}
+		}
+	}
+	return testcontainers.GenericContainerRequest{ContainerRequest: req, Started: true, Logger: quietLogger{}}
+}
+
+// publishedPort is the port source for engines whose network is not the
+// host's: the engine chooses.
+func publishedPort(context.Context) (int, error) { return 0, nil }
+
+// startServer starts p in a container and returns when it answers. A port that
+// somebody takes between its choice and the server's bind is replaced by
+// another one. On an error nothing stays behind.
+func (e *engine) startServer(ctx context.Context, p plan, choosePort func(context.Context) (int, error)) (*containerNode, error) {
+	var last error
+	for range portAttempts {
+		port, err := choosePort(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.port = port
+		node, err := e.startOnce(ctx, p)
+		if err == nil || !errors.Is(err, errPortTaken) {
+			return node, err
+		}
+		last = err
+	}
+	return nil, fmt.Errorf("gave up after %d ports: %w", portAttempts, last)
+}
+
+// startOnce is startServer with one port.
+func (e *engine) startOnce(ctx context.Context, p plan) (*containerNode, error) {
+	ctr, err := e.run(ctx, p)
+	if err != nil {
+		return nil, errors.Join(explainRun(p, err), e.removeStart(ctx, p.marker))
+	}
+	rawURL, err := serverURL(ctx, p, ctr)
+	if err != nil {
+		return nil, errors.Join(err, e.removeStart(ctx, p.marker))
+	}
+	node := e.follow(ctx, ctr, rawURL)
+	if err := node.prove(ctx, p.title()); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s in a container: %w", p.image.name, err), node.close(ctx))
+	}
+	return node, nil
+}
+
+// serverURL is where the server listens.
+func serverURL(ctx context.Context, p plan, ctr testcontainers.Container) (string, error) {
+	port := p.port
+	if port == 0 {
+		mapped, err := ctr.MappedPort(ctx, strconv.Itoa(innerPort)+"/tcp")
+		if err != nil {
+			return "", fmt.Errorf("find the published port: %w", err)
+		}
+		port = int(mapped.Num())
+	}
+	return p.engineName + "://127.0.0.1:" + strconv.Itoa(port), nil
+}
+
+// explainRun says what a person can do about a container that did not start.
+func explainRun(p plan, err error) error {
+	if strings.Contains(err.Error(), "executable file not found") {
+		return fmt.Errorf("start a container: image %s has no %s on its PATH", p.image.name, p.program())
+	}
+	return fmt.Errorf("start a container of %s: %w", p.image.name, err)
+}
+
+// removeStart removes whatever a failed start has left, also when ctx is over.
+// It goes by the label, since a failed request gives no ID back.
+func (e *engine) removeStart(ctx context.Context, marker string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
+	defer cancel()
+	list, err := e.containers(ctx, labelStart+"="+marker)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, item := range list {
+		errs = append(errs, e.remove(ctx, item.ID))
+	}
+	return errors.Join(errs...)
+}
+
+// logTail returns the last lines that a container wrote.
+func (e *engine) logTail(ctx context.Context, id string) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	logs, err := e.api.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: logLines})
+	if err != nil {
+		return "its log cannot be read: " + engineWords(err)
+	}
+	defer func() { _ = logs.Close() }() // everything that matters was read
+	var text bytes.Buffer
+	if _, err := stdcopy.StdCopy(&text, &text, io.LimitReader(logs, 1<<20)); err != nil && text.Len() == 0 {
+		return "its log cannot be read: " + engineWords(err)
+	}
+	return "its log ends with:\n" + strings.TrimSpace(text.String())
+}
+
+// processTitle asks a server for the template of its process title.
+func processTitle(ctx context.Context, rawURL string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	opts, err := clientOptions(rawURL)
+	if err != nil {
+		return "", err
+	}
+	rdb := redis.NewClient(opts)
+	const key = "proc-title-template"
+	values, err := rdb.ConfigGet(ctx, key).Result()
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("ask %s for its process title: %w", redact(rawURL), err), rdb.Close())
+	}
+	return values[key], rdb.Close()
+}

@@ -1,0 +1,11 @@
+//go:build !unix || aix || solaris || illumos
+
+package filelock
+
+import (
+	"errors"
+	"os"
+)
+
+// tryLock fails: this system has no flock.
+func tryLock(*os.File) error { return errors.ErrUnsupported }

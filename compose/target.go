@@ -1,0 +1,189 @@
+package compose
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/toriibench/toriibench/compose/debian"
+)
+
+// The engines that can be measured.
+const (
+	Redis  = "redis"
+	Valkey = "valkey"
+)
+
+// Standalone is the topology of one server, the one that can be started.
+const Standalone = "standalone"
+
+// ErrNotSupported marks a target that is well said but cannot be started.
+var ErrNotSupported = errors.New("not supported yet")
+
+// Target is what is measured: an engine in a version and a topology, or a URL.
+// ParseTarget makes valid ones.
+type Target struct {
+	// Engine is [Redis] or [Valkey]; "" for a URL, where the server tells.
+	Engine string
+	// Version is a version or the beginning of one, for example "8.1"; ""
+	// means the one that the provider has.
+	Version string
+	// Topology is "standalone", "replicated", "sentinel" or "cluster".
+	Topology string
+	// Options are what the topology is to have besides, for example "tls".
+	Options []string
+	// URL is where the servers are, password included, when others run them;
+	// "" for servers that a provider starts. Print the target, not this.
+	URL string
+}
+
+// known words of the grammar; functions, since tables are no constants.
+func topologies() []string { return []string{Standalone, "replicated", "sentinel", "cluster"} }
+func options() []string    { return []string{"tls", "acl"} }
+
+// schemes maps the schemes of URLs to topologies.
+func schemes() map[string]string {
+	return map[string]string{
+		"redis": Standalone, "rediss": Standalone, "valkey": Standalone, "valkeys": Standalone,
+		"redis+cluster": "cluster", "rediss+cluster": "cluster",
+		"valkey+cluster": "cluster", "valkeys+cluster": "cluster",
+		"redis+sentinel": "sentinel", "rediss+sentinel": "sentinel",
+		"valkey+sentinel": "sentinel", "valkeys+sentinel": "sentinel",
+	}
+}
+
+// ParseTarget reads ENGINE[:VERSION][@TOPOLOGY[+OPTION…]] or a URL. The error
+// of a word that is not known lists the words that are.
+func ParseTarget(s string) (Target, error) {
+	if strings.Contains(s, "://") {
+		return parseURLTarget(s)
+	}
+	server, shape, shaped := strings.Cut(s, "@")
+	t := Target{Topology: Standalone}
+	var err error
+	if t.Engine, t.Version, err = parseServer(server); err != nil {
+		return Target{}, fmt.Errorf("read target %q: %w", s, err)
+	}
+	if !shaped {
+		return t, nil
+	}
+	if t.Topology, t.Options, err = parseShape(shape); err != nil {
+		return Target{}, fmt.Errorf("read target %q: %w", s, err)
+	}
+	return t, nil
+}
+
+// versionForm is a number with up to three parts, and perhaps a pre-release.
+func versionForm() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,4}){0,2}(-(rc|alpha|beta)[0-9]{1,3})?$`)
+}
+
+// parseServer reads ENGINE[:VERSION].
+func parseServer(s string) (engine, version string, err error) {
+	engine, version, versioned := strings.Cut(s, ":")
+	if engine != Redis && engine != Valkey {
+		return "", "", fmt.Errorf("no engine %q; known are redis and valkey, for example %s:%s",
+			engine, Valkey, DefaultVersion(Valkey))
+	}
+	if versioned && !versionForm().MatchString(version) {
+		return "", "", fmt.Errorf("no version %q of %s; a version is a number such as %s, or nothing for the one at hand",
+			version, engine, strings.Join(debian.Versions(engine), ", "))
+	}
+	return engine, version, nil
+}
+
+// parseShape reads TOPOLOGY[+OPTION…].
+func parseShape(s string) (topology string, opts []string, err error) {
+	words := strings.Split(s, "+")
+	if !slices.Contains(topologies(), words[0]) {
+		return "", nil, fmt.Errorf("no topology %q; known are %s", words[0], strings.Join(topologies(), ", "))
+	}
+	for i, w := range words[1:] {
+		if !slices.Contains(options(), w) {
+			return "", nil, fmt.Errorf("no option %q; known are %s", w, strings.Join(options(), ", "))
+		}
+		if slices.Contains(words[1:i+1], w) {
+			return "", nil, fmt.Errorf("option %q is given twice", w)
+		}
+	}
+	if len(words) == 1 {
+		return words[0], nil, nil
+	}
+	return words[0], words[1:], nil
+}
+
+// parseURLTarget reads a URL. Its errors do not repeat the URL, which may hold
+// a password.
+func parseURLTarget(s string) (Target, error) {
+	u, err := splitURL(s)
+	if err != nil {
+		return Target{}, fmt.Errorf("read target: %w", err)
+	}
+	topology, ok := schemes()[u.scheme]
+	if !ok {
+		return Target{}, fmt.Errorf("read target: no scheme %q; known are redis, rediss, valkey and valkeys, alone or with +cluster or +sentinel",
+			u.scheme)
+	}
+	t := Target{Topology: topology, URL: s}
+	if strings.HasPrefix(u.scheme, "rediss") || strings.HasPrefix(u.scheme, "valkeys") {
+		t.Options = []string{"tls"}
+	}
+	return t, nil
+}
+
+// String writes the target as ParseTarget reads it, with the version left out
+// when it is open. The password of a URL is written as xxxxx.
+func (t Target) String() string {
+	if t.URL != "" {
+		return redact(t.URL)
+	}
+	s := t.Engine
+	if t.Version != "" {
+		s += ":" + t.Version
+	}
+	return s + "@" + strings.Join(append([]string{t.Topology}, t.Options...), "+")
+}
+
+// MarshalText writes the target as String does, so that no encoder writes a
+// password either.
+func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// GoString keeps the password out of %#v.
+func (t Target) GoString() string { return "compose.Target(" + t.String() + ")" }
+
+// Startable says whether a provider can start the target, or why not.
+func (t Target) Startable() error {
+	if t.URL != "" {
+		return fmt.Errorf("start %s: a URL is a server that runs already: use the provider external", t)
+	}
+	if t.Engine != Redis && t.Engine != Valkey {
+		return fmt.Errorf("start %s: no engine %q; known are redis and valkey", t, t.Engine)
+	}
+	if t.Topology != Standalone || len(t.Options) > 0 {
+		return fmt.Errorf("start %s: %w: only standalone servers without options can be started, for example %s",
+			t, ErrNotSupported, strings.TrimSuffix(t.Engine+":"+t.Version, ":"))
+	}
+	return nil
+}
+
+// DefaultVersion is the version of an engine that is fetched when none is
+// wanted in particular; "" for an unknown engine.
+func DefaultVersion(engine string) string {
+	switch engine {
+	case Redis:
+		return "8.0"
+	case Valkey:
+		return "8.1"
+	default:
+		return ""
+	}
+}
+
+// matches says whether version is, or begins with, the wanted one: 8.1 wants
+// 8.1.4 and not 8.10.
+func matches(version, want string) bool {
+	return want == "" || version == want || strings.HasPrefix(version, want+".") ||
+		strings.HasPrefix(version, want+"-")
+}
