@@ -1,0 +1,265 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/runner/load"
+	"github.com/toriibench/toriibench/scenarios"
+)
+
+// benchOptions say what to measure.
+type benchOptions struct {
+	scenarios, targets, clients []string
+	provider                    string
+	binaries                    map[string]string
+	image                       string
+	rate                        rateFlag
+	arrivals                    string
+	measure, warmup, timeout    time.Duration
+	population                  int
+	profile                     string
+	seed                        uint64
+	out, name                   string
+	json                        bool
+	command                     []string
+}
+
+// Bounds of what a person may ask for.
+const (
+	maxMeasure    = 24 * time.Hour
+	minPopulation = 100
+	maxPopulation = 10_000_000
+)
+
+func (p *program) benchCommand() *cobra.Command {
+	var o benchOptions
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Run scenarios against targets and say what it means",
+		Long: `bench runs each scenario against each target through each client, open loop:
+operations start when they are due, whether or not earlier ones have come back,
+and every latency counts from when the operation was due. It writes a folder
+with run.json, the histograms (run.hlog) and pictures.
+
+A target is ENGINE[:VERSION] (redis, redis:7.0, valkey:8.1) or the URL of a server
+that is running already (redis://user:password@host:6379/0). There the program
+touches only keys under its own prefix and deletes them at the end.`,
+		Example: `  toriibench bench
+  toriibench bench --for 3s --scenario session-churn --target redis:7.0,valkey:9.1
+  toriibench bench --target redis://localhost:6379 --rate 2k`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.command = append([]string{"toriibench", "bench"}, changedFlags(cmd)...)
+			return p.bench(cmd.Context(), &o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&o.scenarios, "scenario", scenarios.Names(), "scenarios to run, by `name`")
+	f.StringSliceVar(&o.targets, "target", []string{"redis", "valkey"}, "`targets` to measure")
+	f.StringSliceVar(&o.clients, "client", clientNames(), "client `libraries` to measure through")
+	f.StringVar(&o.provider, "provider", "auto", "where servers come from: auto, native, docker or external")
+	f.StringToStringVar(&o.binaries, "binary", nil, "server executable for an engine, as `engine=path` (native)")
+	f.StringVar(&o.image, "image", "", "container `image` instead of the engine's official one (docker)")
+	f.Var(&o.rate, "rate", "offered operations a second, such as 500, 10k (default: the scenario's own)")
+	f.StringVar(&o.arrivals, "arrivals", "poisson", "how operations arrive: poisson or constant")
+	f.DurationVar(&o.measure, "for", 10*time.Second, "how long to measure each cell")
+	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to warm each cell up")
+	f.DurationVar(&o.timeout, "timeout", time.Second, "how long one operation may take")
+	f.IntVar(&o.population, "population", 0, "sessions or users to load (default: the scenario's own)")
+	f.StringVar(&o.profile, "profile", scenarios.DefaultProfile, "traffic mix of session-churn: P1 steady, P2 sliding, P3 touch always, P4 login storm")
+	f.Uint64Var(&o.seed, "seed", 0, "seed of the traffic; the same seed offers the same operations (default: random)")
+	f.StringVar(&o.out, "out", "results/runs", "`folder` to write the run's folder into")
+	f.StringVar(&o.name, "name", "bench", "`name` to end the run's folder with")
+	f.BoolVar(&o.json, "json", false, "print run.json to stdout instead of tables")
+	return cmd
+}
+
+// bench measures, writes the run, and tells it.
+func (p *program) bench(ctx context.Context, o *benchOptions) error {
+	plan, err := newBenchPlan(o)
+	if err != nil {
+		return usage(err)
+	}
+	if err := compose.Sweep(ctx, p.stderr); err != nil {
+		fmt.Fprintf(p.stderr, "leftovers of an earlier run could not be cleared: %v\n", err)
+	}
+	provider, why, err := compose.Choose(ctx, o.provider, plan.targets, compose.Options{Image: o.image})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stderr, "servers: %s\n", why)
+	b, err := p.newBench(o, plan, provider)
+	if err != nil {
+		return err
+	}
+	return b.finish(b.run(ctx))
+}
+
+// benchPlan is what the words of the options mean.
+type benchPlan struct {
+	scenarios []scenarios.Scenario
+	targets   []compose.Target
+	clients   []client
+}
+
+func newBenchPlan(o *benchOptions) (plan benchPlan, err error) {
+	if err := o.check(); err != nil {
+		return plan, err
+	}
+	if plan.scenarios, err = scenarios.ByName(o.scenarios); err != nil {
+		return plan, err
+	}
+	if plan.clients, err = clientsByName(o.clients); err != nil {
+		return plan, err
+	}
+	for _, word := range o.targets {
+		t, err := compose.ParseTarget(word)
+		if err != nil {
+			return plan, err
+		}
+		if err := startable(t); err != nil {
+			return plan, err
+		}
+		plan.targets = append(plan.targets, t)
+	}
+	if err := plan.distinct(); err != nil {
+		return plan, err
+	}
+	return plan, plan.rehearse(o)
+}
+
+// rehearse plans every scenario without a storage, so that what it cannot do is
+// refused before a server is started.
+func (plan *benchPlan) rehearse(o *benchOptions) error {
+	for _, s := range plan.scenarios {
+		if _, err := s.New(o.env(s)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// env is what the options make of a scenario's defaults.
+func (o *benchOptions) env(s scenarios.Scenario) scenarios.Env {
+	env := scenarios.Env{
+		Rate: s.Rate, Population: s.Population,
+		Warmup: o.warmup, For: o.measure, Seed: o.seed, Profile: o.profile,
+		Constant: o.arrivals == "constant",
+	}
+	if o.rate > 0 {
+		env.Rate = float64(o.rate)
+	}
+	if o.population > 0 {
+		env.Population = o.population
+	}
+	return env
+}
+
+// startable refuses a target that no provider can start yet.
+func startable(t compose.Target) error {
+	if t.URL != "" {
+		return nil
+	}
+	return t.Startable()
+}
+
+// distinct refuses to measure a cell twice: cells are told apart by their words.
+func (plan *benchPlan) distinct() error {
+	seen := map[string]bool{}
+	for _, s := range plan.scenarios {
+		for _, t := range plan.targets {
+			for _, c := range plan.clients {
+				id := s.Name + " × " + t.String() + " × " + c.name
+				if seen[id] {
+					return fmt.Errorf("%s is named twice", id)
+				}
+				seen[id] = true
+			}
+		}
+	}
+	if len(seen) == 0 {
+		return errors.New("nothing to measure: name at least one scenario, target and client")
+	}
+	return nil
+}
+
+// check refuses numbers that make no sense, by the name of their flag.
+func (o *benchOptions) check() error {
+	switch {
+	case o.measure < time.Second || o.measure > maxMeasure:
+		return fmt.Errorf("--for %s: give between 1s and %s", o.measure, maxMeasure)
+	case o.warmup < 0 || o.warmup > maxMeasure:
+		return fmt.Errorf("--warmup %s: give between 0s and %s", o.warmup, maxMeasure)
+	case o.timeout < time.Millisecond || o.timeout > 30*time.Second:
+		return fmt.Errorf("--timeout %s: give between 1ms and 30s", o.timeout)
+	case o.population != 0 && (o.population < minPopulation || o.population > maxPopulation):
+		return fmt.Errorf("--population %d: give between %d and %d", o.population, minPopulation, maxPopulation)
+	case o.arrivals != "poisson" && o.arrivals != "constant":
+		return fmt.Errorf("--arrivals %q: give poisson or constant", o.arrivals)
+	case !slices.Contains(providers(), o.provider):
+		return fmt.Errorf("--provider %q: there are %s", o.provider, strings.Join(providers(), ", "))
+	case strings.ContainsAny(o.name, "/\\ ,") || o.name == "":
+		return fmt.Errorf("--name %q: give a word without slash, space and comma", o.name)
+	}
+	for engine := range o.binaries {
+		if !slices.Contains([]string{"redis", "valkey"}, engine) {
+			return fmt.Errorf("--binary %s=…: the engines are redis and valkey", engine)
+		}
+	}
+	for o.seed == 0 {
+		o.seed = rand.Uint64()
+	}
+	return nil
+}
+
+// providers lists the words for where servers come from.
+func providers() []string {
+	return []string{compose.Auto, compose.Native().Name(), compose.Docker().Name(), compose.External().Name()}
+}
+
+// changedFlags gives the flags that were set, so that a run can be repeated.
+func changedFlags(cmd *cobra.Command) []string {
+	var words []string
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			value = strings.Join(list.GetSlice(), ",")
+		}
+		words = append(words, "--"+f.Name+"="+value)
+	})
+	return words
+}
+
+// rateFlag is a rate in operations a second, with k and M as factors.
+type rateFlag float64
+
+// String implements pflag.Value.
+func (r *rateFlag) String() string {
+	if *r == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%g", float64(*r))
+}
+
+// Type implements pflag.Value.
+func (r *rateFlag) Type() string { return "rate" }
+
+// Set implements pflag.Value.
+func (r *rateFlag) Set(word string) error {
+	rate, err := load.ParseRate(word)
+	if err != nil {
+		return err
+	}
+	*r = rateFlag(rate)
+	return nil
+}

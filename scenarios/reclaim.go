@@ -1,0 +1,154 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// reclaim follows how the server gives back what has expired. Expiry has two
+// clocks: from its end on a session must be refused (that is checked as an
+// invariant), and some time later the server deletes it (that is measured here).
+type reclaim struct {
+	samples []reclaimSample
+	base    int64
+	failed  error
+}
+
+type reclaimSample struct {
+	at      time.Time
+	expired int64 // the server's expired_keys since measuring began
+}
+
+// sampleEvery is how often INFO is read; it looks at no key and so deletes none.
+const sampleEvery = 100 * time.Millisecond
+
+// measureOffset compares the server's clock with ours: of nine readings the one
+// with the shortest way there and back bounds the error best.
+func (e *expiry) measureOffset(ctx context.Context) error {
+	if e.env.Info == nil {
+		return nil
+	}
+	e.uncertainty = time.Hour
+	for range 9 {
+		sent := time.Now()
+		info, err := e.env.Info(ctx, "server")
+		done := time.Now()
+		if err != nil {
+			return fmt.Errorf("read the server's clock: %w", err)
+		}
+		usec, err := strconv.ParseInt(info["server_time_usec"], 10, 64)
+		if err != nil {
+			return fmt.Errorf("read the server's clock: INFO has server_time_usec %q", info["server_time_usec"])
+		}
+		half := done.Sub(sent) / 2
+		if half < e.uncertainty {
+			e.uncertainty = half
+			e.offset = time.UnixMicro(usec).Sub(sent.Add(half))
+		}
+	}
+	// The store and this scenario decide by our clock and the server by its own:
+	// what lies between them is in doubt.
+	e.uncertainty += e.offset.Abs()
+	return nil
+}
+
+// watch samples the server's count of expired keys until ctx ends.
+func (e *expiry) watch(ctx context.Context) {
+	if e.env.Info == nil {
+		return
+	}
+	ticker := time.NewTicker(sampleEvery)
+	defer ticker.Stop()
+	for {
+		if !e.sample(ctx) {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (e *expiry) sample(ctx context.Context) bool {
+	info, err := e.env.Info(ctx, "stats")
+	if err != nil {
+		if ctx.Err() == nil {
+			e.reclaim.failed = err
+		}
+		return false
+	}
+	expired, err := strconv.ParseInt(info["expired_keys"], 10, 64)
+	if err != nil {
+		e.reclaim.failed = fmt.Errorf("INFO has expired_keys %q", info["expired_keys"])
+		return false
+	}
+	if len(e.reclaim.samples) == 0 {
+		e.reclaim.base = expired
+	}
+	e.reclaim.samples = append(e.reclaim.samples, reclaimSample{time.Now(), expired - e.reclaim.base})
+	return true
+}
+
+// measurements compares what the server has deleted with what had ended by then.
+func (e *expiry) measurements() map[string]Measurement {
+	m := map[string]Measurement{
+		"clock-doubt": {e.uncertainty.Seconds() * 1000, "ms", "no reply is judged that is nearer to a session's end than this and one millisecond"},
+	}
+	if len(e.reclaim.samples) == 0 || e.reclaim.failed != nil {
+		return m
+	}
+	storm := e.start.Add(time.Duration(stormAt * float64(e.env.For)))
+	ends := e.ends()
+	for _, percent := range []int{50, 90, 99} {
+		if lag, ok := e.reclaimLag(ends, storm, percent); ok {
+			m[fmt.Sprintf("reclaim-%d%%", percent)] = Measurement{
+				lag.Seconds() * 1000, "ms",
+				fmt.Sprintf("after the storm's deadline until the server had deleted %d %% of what had ended", percent),
+			}
+		}
+	}
+	last := e.reclaim.samples[len(e.reclaim.samples)-1]
+	dead := endedBy(ends, last.at.Sub(e.start))
+	m["dead-at-end"] = Measurement{float64(max(int64(dead)-last.expired, 0)), "keys", "keys past their end that the server still held when the measured time was over"}
+	m["ended"] = Measurement{float64(dead), "keys", "keys (sessions and the indexes of their users) that ended in the measured time"}
+	return m
+}
+
+// ends lists when the dying sessions end, and the index key of each of their
+// users with the last of them, in order.
+func (e *expiry) ends() []time.Duration {
+	last := map[*account]time.Duration{}
+	var ends []time.Duration
+	for i := range e.dying {
+		d := &e.dying[i]
+		ends = append(ends, d.end)
+		last[d.account] = max(last[d.account], d.end)
+	}
+	for _, end := range last {
+		ends = append(ends, end)
+	}
+	slices.Sort(ends)
+	return ends
+}
+
+func endedBy(ends []time.Duration, t time.Duration) int {
+	n, _ := slices.BinarySearch(ends, t)
+	return n
+}
+
+// reclaimLag finds the first sample after the storm at which percent of all that
+// had ended by the storm's deadline was deleted.
+func (e *expiry) reclaimLag(ends []time.Duration, storm time.Time, percent int) (time.Duration, bool) {
+	ended := endedBy(ends, storm.Sub(e.start)+time.Millisecond)
+	for _, s := range e.reclaim.samples {
+		if s.at.After(storm) && s.expired*100 >= int64(percent)*int64(ended) {
+			return s.at.Sub(storm), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,152 @@
+// Package scenarios holds the named kinds of traffic. A [Scenario] is a value;
+// made ready for one storage it is a [Workload]: a population, a seeded plan of
+// operations, stages in time, and invariants that are checked while it runs.
+//
+// To add one, write its file, and name it in [All].
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/toriibench/toriibench/runner/load"
+	"github.com/toriibench/toriibench/store"
+)
+
+// Scenario is a named kind of traffic.
+type Scenario struct {
+	Name string
+	// About says in one sentence what a person learns from it.
+	About string
+	// Operations are the kinds of operation, and Headline the one whose latency
+	// stands for the scenario.
+	Operations []string
+	Headline   string
+	// Rate is the offered rate in operations/s, and Population the number of
+	// sessions or users, when the caller names none.
+	Rate       float64
+	Population int
+	// New plans the workload. Nothing is sent before Workload.Load.
+	New func(Env) (*Workload, error)
+}
+
+// Env is what a workload is made of.
+type Env struct {
+	Storage *store.RedisStorage
+	// Rate in operations/s, Population, Warmup and For are all set.
+	Rate       float64
+	Population int
+	Warmup     time.Duration
+	For        time.Duration
+	Seed       uint64
+	// Constant spaces the arrivals evenly; otherwise they are Poisson.
+	Constant bool
+	// Profile names the traffic mix of session-churn, "P1" to "P4".
+	Profile string
+	// Info reads the server's INFO fields. It is nil where there is none (a
+	// test in memory); what needs it is then left out of the measurements.
+	Info func(ctx context.Context, sections ...string) (map[string]string, error)
+	// Progress, when set, hears how far loading has come.
+	Progress func(done, total int)
+}
+
+// Workload is a scenario ready to run against one storage. Only Traffic,
+// Measure and Load are always set.
+type Workload struct {
+	Traffic load.Traffic
+	Warmup  load.Schedule
+	Measure load.Schedule
+	// Workers bounds the operations in flight; 0 leaves it to the engine.
+	Workers int
+	// Settings are recorded with the result.
+	Settings map[string]string
+	// Sessions is how many sessions Load stores; 0 where bytes per session
+	// would mean nothing.
+	Sessions int
+	// Load stores the population and verifies it.
+	Load func(ctx context.Context) error
+	// OnPhase hears of each phase before its first operation is planned, and may
+	// hold the phase back.
+	OnPhase func(context.Context, load.Phase)
+	// Watch samples the server while the measured phase goes on, until ctx ends.
+	Watch func(ctx context.Context)
+	// Check looks at what is left when all traffic has ended.
+	Check func(ctx context.Context) error
+
+	Invariants   *Invariants
+	Measurements func() map[string]Measurement
+	Marks        func() []Mark
+}
+
+// Measurement is a number that only this scenario measures.
+type Measurement struct {
+	Value float64
+	Unit  string
+	About string
+}
+
+// Mark is a moment worth seeing on the time axis, after the start of measuring.
+type Mark struct {
+	At    time.Duration
+	Label string
+}
+
+// All lists the scenarios in the order in which they run.
+func All() []Scenario {
+	return []Scenario{SessionChurn(), CacheReadStorm(), TTLExpiry()}
+}
+
+// ByName finds scenarios by name, in the order asked for.
+func ByName(names []string) ([]Scenario, error) {
+	all := All()
+	var found []Scenario
+	for _, name := range names {
+		i := indexOf(all, name)
+		if i < 0 {
+			return nil, fmt.Errorf("unknown scenario %q: there are %s", name, strings.Join(Names(), ", "))
+		}
+		found = append(found, all[i])
+	}
+	return found, nil
+}
+
+// Names lists the scenarios' names.
+func Names() []string {
+	var names []string
+	for _, s := range All() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+func indexOf(all []Scenario, name string) int {
+	for i, s := range all {
+		if s.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// schedule spreads the environment's rate over d.
+func (e Env) schedule(d time.Duration) load.Schedule {
+	if d <= 0 {
+		return load.Schedule{}
+	}
+	if e.Constant {
+		return load.Constant(e.Rate, d)
+	}
+	return load.Poisson(e.Rate, d)
+}
+
+// waitFor waits until t or the end of ctx.
+func waitFor(ctx context.Context, t time.Time) {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,224 @@
+package scenarios
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/runner/load"
+	"github.com/toriibench/toriibench/store"
+	"github.com/toriibench/toriibench/store/goredis"
+	"github.com/toriibench/toriibench/store/memory"
+)
+
+var inMemory = store.Config{URLs: []string{"memory"}}
+
+func TestEveryScenarioKeepsItsInvariantsOnACorrectStore(t *testing.T) {
+	for _, s := range All() {
+		t.Run(s.Name, func(t *testing.T) {
+			env := short(open(t, inMemory, memory.Dial))
+			env.Profile = "P4"
+			w, result := drive(t, s, env)
+			wantKept(t, w)
+			if result.Errors != 0 || result.Offered != result.Sent+result.Dropped {
+				t.Errorf("%+v", result.Totals)
+			}
+			if ops(result, s.Headline) == 0 {
+				t.Errorf("not one %s, the headline", s.Headline)
+			}
+		})
+	}
+}
+
+func TestAProfileHasAllItsOperations(t *testing.T) {
+	for _, profile := range []string{"P1", "P2", "P3", "P4"} {
+		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
+			env := short(open(t, inMemory, memory.Dial))
+			env.Profile = profile
+			w, err := SessionChurn().New(env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, _ := churnMix(profile)
+			total := 0.0
+			for _, share := range m {
+				total += share
+			}
+			if total < 99.99 || total > 100.01 {
+				t.Errorf("the shares add up to %g %%", total)
+			}
+			const n = 200_000
+			var got mix
+			for i := range n {
+				op := load.Op{Due: time.Duration(i) * time.Microsecond}
+				w.Traffic.Next(&op)
+				got[op.Kind] += 100.0 / n
+			}
+			for kind, share := range m {
+				if tolerance := 0.05 + share*0.05; got[kind] < share-tolerance || got[kind] > share+tolerance {
+					t.Errorf("%s: %.3f %% of the operations, want %.3f", churnNames[kind], got[kind], share)
+				}
+			}
+		})
+	}
+}
+
+func TestTheSameSeedOffersTheSameOperations(t *testing.T) {
+	stream := func(s Scenario, seed uint64) []load.Op {
+		env := short(open(t, inMemory, memory.Dial))
+		env.Seed = seed
+		w, err := s.New(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stream []load.Op
+		for i := range 20_000 {
+			op := load.Op{Due: time.Duration(i) * 100 * time.Microsecond}
+			w.Traffic.Next(&op)
+			stream = append(stream, op)
+		}
+		return stream
+	}
+	for _, s := range All() {
+		t.Run(s.Name, func(t *testing.T) {
+			first := stream(s, 1)
+			if diff := cmp.Diff(first, stream(s, 1)); diff != "" {
+				t.Errorf("two plans of one seed differ:\n%.400s", diff)
+			}
+			if cmp.Equal(first, stream(s, 2)) {
+				t.Error("another seed gives the same plan")
+			}
+		})
+	}
+}
+
+func TestALoggedOutSessionThatIsStillServedIsFound(t *testing.T) {
+	var mu sync.Mutex
+	once := map[string]string{}
+	// A reader that remembers what lay under each key and never forgets it.
+	undead := &sabotage{get: func(next store.Driver, ctx context.Context, keys []string) ([]string, error) {
+		values, err := next.Get(ctx, keys...)
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range values {
+			if values[i] == "" {
+				values[i] = once[keys[i]]
+			} else {
+				once[keys[i]] = values[i]
+			}
+		}
+		return values, err
+	}}
+	env := short(open(t, inMemory, undead.dial(memory.Dial)))
+	env.Profile = "P4"
+	w, _ := drive(t, SessionChurn(), env)
+	if checked, violated := count(t, w, "no-logged-out-session-served"); violated == 0 {
+		t.Errorf("none of %d checks found it", checked)
+	}
+}
+
+func TestALostSessionIsFound(t *testing.T) {
+	amnesia := &sabotage{get: func(next store.Driver, ctx context.Context, keys []string) ([]string, error) {
+		values, err := next.Get(ctx, keys...)
+		if err == nil && strings.HasSuffix(keys[0], "A") {
+			values[0] = ""
+		}
+		return values, err
+	}}
+	w, err := SessionChurn().New(short(open(t, inMemory, amnesia.dial(memory.Dial))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Load(t.Context()); err == nil {
+		t.Error("a population of which some sessions cannot be found passed for verified")
+	}
+}
+
+func TestAStaleCachedUserIsFound(t *testing.T) {
+	deaf := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
+		if s.Name == "cache_drop" {
+			return []string{"OK"}, nil
+		}
+		return next.Eval(ctx, s, keys, args...)
+	}}
+	w, _ := drive(t, CacheReadStorm(), short(open(t, inMemory, deaf.dial(memory.Dial))))
+	if checked, violated := count(t, w, "no-stale-user-after-invalidation"); violated == 0 {
+		t.Errorf("none of %d checks found it", checked)
+	}
+}
+
+func TestAnExpiredSessionThatIsStillServedIsFound(t *testing.T) {
+	// A store whose sessions outlive what was asked for by 300 ms.
+	late := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
+		if s.Name == "session_create" {
+			args[2] = later(args[2], 300)
+		}
+		return next.Eval(ctx, s, keys, args...)
+	}}
+	w, _ := drive(t, TTLExpiry(), short(open(t, inMemory, late.dial(memory.Dial))))
+	if checked, violated := count(t, w, "no-expired-session-served"); violated == 0 {
+		t.Errorf("none of %d checks found it", checked)
+	}
+}
+
+func TestASessionThatDiesTooEarlyIsFound(t *testing.T) {
+	early := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
+		if s.Name == "session_create" {
+			args[2] = later(args[2], -150)
+		}
+		return next.Eval(ctx, s, keys, args...)
+	}}
+	w, _ := drive(t, TTLExpiry(), short(open(t, inMemory, early.dial(memory.Dial))))
+	if checked, violated := count(t, w, "session-valid-until-its-end"); violated == 0 {
+		t.Errorf("none of %d checks found it", checked)
+	}
+}
+
+func TestARefreshThatDropsTheTTLIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	immortal := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
+		out, err := next.Eval(ctx, s, keys, args...)
+		if s.Name == "session_refresh" && err == nil {
+			persist := &store.Script{Name: "persist", Lua: "redis.call('PERSIST', KEYS[3]) return {'OK'}"}
+			_, err = next.Eval(ctx, persist, keys)
+		}
+		return out, err
+	}}
+	server, err := compose.Native().Start(t.Context(), compose.Target{Engine: "redis", Topology: "standalone"}, compose.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close(context.Background())
+	cfg := store.Config{URLs: server.URLs}
+
+	env := short(open(t, cfg, goredis.Dial))
+	env.Profile = "P3"
+	w, _ := drive(t, SessionChurn(), env)
+	wantKept(t, w)
+
+	env.Storage = open(t, cfg, immortal.dial(goredis.Dial))
+	env.Seed = 2
+	w, _ = drive(t, SessionChurn(), env)
+	if checked, violated := count(t, w, "every-session-has-a-ttl"); violated == 0 {
+		t.Errorf("none of %d checks found it", checked)
+	}
+}
+
+func TestUnknownNamesAreRefusedWithWhatThereIs(t *testing.T) {
+	if _, err := ByName([]string{"session-churn", "nonsense"}); err == nil || !strings.Contains(err.Error(), "ttl-expiry") {
+		t.Errorf("%v", err)
+	}
+	env := short(nil)
+	env.Profile = "P9"
+	if _, err := SessionChurn().New(env); err == nil || !strings.Contains(err.Error(), "P4") {
+		t.Errorf("%v", err)
+	}
+}
