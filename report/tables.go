@@ -150,13 +150,13 @@ func complete(p results.Percentiles) bool {
 	return !slices.ContainsFunc(percentiles(), func(one percentile) bool { return one.of(p) == nil })
 }
 
-// missing files the note on what the rows of an operation lack, and gives its
-// mark: one note for an operation, with the longest time of its rows.
+// missing files the note on the first percentile that the rows of an operation
+// lack, and gives its mark: one note for an operation, with the longest time of
+// its rows. Those above it need more, by a power of ten each.
 func missing(rows []row, of row, notes *footnotes) string {
 	if of.numbers().Count == 0 {
 		return notes.mark("no operation of this kind")
 	}
-	var needs []string
 	for _, p := range percentiles() {
 		longest := 0.0
 		for _, r := range rows {
@@ -166,13 +166,10 @@ func missing(rows []row, of row, notes *footnotes) string {
 			}
 		}
 		if longest > 0 {
-			needs = append(needs, p.name+" needs about "+duration(longest)+" more")
+			return notes.mark(clean(of.operation) + ": " + p.name + " needs about " + duration(longest) + " more at this rate")
 		}
 	}
-	if len(needs) == 0 {
-		return "" // The file lacks a percentile that its sample could carry.
-	}
-	return notes.mark(clean(of.operation) + ": " + strings.Join(needs, ", ") + " at this rate")
+	return "" // The file lacks a percentile that its sample could carry.
 }
 
 func verdict(c *results.Cell, notes *footnotes) field {

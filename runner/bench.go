@@ -21,8 +21,7 @@ import (
 type benchOptions struct {
 	scenarios, targets, clients []string
 	provider                    string
-	binaries                    map[string]string
-	image                       string
+	binaries, images            map[string]string
 	rate                        rateFlag
 	arrivals                    string
 	measure, warmup, timeout    time.Duration
@@ -69,7 +68,7 @@ touches only keys under its own prefix and deletes them at the end.`,
 	f.StringSliceVar(&o.clients, "client", clientNames(), "client `libraries` to measure through")
 	f.StringVar(&o.provider, "provider", "auto", "where servers come from: auto, native, docker or external")
 	f.StringToStringVar(&o.binaries, "binary", nil, "server executable for an engine, as `engine=path` (native)")
-	f.StringVar(&o.image, "image", "", "container `image` instead of the engine's official one (docker)")
+	f.StringToStringVar(&o.images, "image", nil, "container image for an engine, as `engine=image` (docker)")
 	f.Var(&o.rate, "rate", "offered operations a second, such as 500, 10k (default: the scenario's own)")
 	f.StringVar(&o.arrivals, "arrivals", "poisson", "how operations arrive: poisson or constant")
 	f.DurationVar(&o.measure, "for", 10*time.Second, "how long to measure each cell")
@@ -93,7 +92,7 @@ func (p *program) bench(ctx context.Context, o *benchOptions) error {
 	if err := compose.Sweep(ctx, p.stderr); err != nil {
 		fmt.Fprintf(p.stderr, "leftovers of an earlier run could not be cleared: %v\n", err)
 	}
-	provider, why, err := compose.Choose(ctx, o.provider, plan.targets, compose.Options{Image: o.image})
+	provider, why, err := compose.Choose(ctx, o.provider, plan.targets, compose.Options{})
 	if err != nil {
 		return err
 	}
@@ -211,13 +210,29 @@ func (o *benchOptions) check() error {
 	case strings.ContainsAny(o.name, "/\\ ,") || o.name == "":
 		return fmt.Errorf("--name %q: give a word without slash, space and comma", o.name)
 	}
-	for engine := range o.binaries {
-		if !slices.Contains([]string{"redis", "valkey"}, engine) {
-			return fmt.Errorf("--binary %s=…: the engines are redis and valkey", engine)
-		}
-	}
 	for o.seed == 0 {
 		o.seed = rand.Uint64()
+	}
+	return o.checkOrigins()
+}
+
+// checkOrigins lets a named image or executable decide where servers come from.
+func (o *benchOptions) checkOrigins() error {
+	for flag, named := range map[string]map[string]string{"--binary": o.binaries, "--image": o.images} {
+		for engine := range named {
+			if engine != compose.Redis && engine != compose.Valkey {
+				return fmt.Errorf("%s %s=…: the engines are %s and %s", flag, engine, compose.Redis, compose.Valkey)
+			}
+		}
+	}
+	if len(o.binaries) > 0 && len(o.images) > 0 {
+		return errors.New("--binary is for native servers and --image for containers: give one of them")
+	}
+	if o.provider == compose.Auto && len(o.images) > 0 {
+		o.provider = compose.Docker().Name()
+	}
+	if o.provider == compose.Auto && len(o.binaries) > 0 {
+		o.provider = compose.Native().Name()
 	}
 	return nil
 }

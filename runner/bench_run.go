@@ -76,7 +76,8 @@ func (b *bench) measure(ctx context.Context, s scenarios.Scenario, t compose.Tar
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	b.progress.cell(s.Name + " on " + t.String() + " through " + c.name)
+	what := s.Name + " on " + strings.TrimSuffix(t.String(), "@"+compose.Standalone) + " through " + c.name
+	b.progress.cell(what)
 	m := &measurement{bench: b, scenario: s, target: t, client: c}
 	err := m.run(ctx)
 	if m.cell.Scenario != "" {
@@ -87,7 +88,7 @@ func (b *bench) measure(ctx context.Context, s scenarios.Scenario, t compose.Tar
 		return errors.Join(err, writeErr)
 	}
 	if err != nil {
-		return fmt.Errorf("%s on %s through %s: %w", s.Name, t, c.name, err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

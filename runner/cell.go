@@ -88,18 +88,25 @@ func (m *measurement) addCost(r *load.Result, spent cost) {
 }
 
 // addMemory adds what a session takes on the server, its index and its share of
-// a user included.
+// a user included. What the connections take meanwhile is not the sessions'.
 func (m *measurement) addMemory(before, loaded map[string]string) {
 	if m.workload.Sessions == 0 {
 		return
 	}
-	from, err1 := strconv.ParseInt(before["used_memory"], 10, 64)
-	to, err2 := strconv.ParseInt(loaded["used_memory"], 10, 64)
-	if err1 != nil || err2 != nil || to <= from {
+	from, ok1 := dataBytes(before)
+	to, ok2 := dataBytes(loaded)
+	if !ok1 || !ok2 || to <= from {
 		return
 	}
 	bytes := float64(to-from) / float64(m.workload.Sessions)
 	m.cell.BytesPerSession = &bytes
+}
+
+// dataBytes is used_memory without the buffers of the clients.
+func dataBytes(info map[string]string) (int64, bool) {
+	used, err1 := strconv.ParseInt(info["used_memory"], 10, 64)
+	clients, err2 := strconv.ParseInt(info["mem_clients_normal"], 10, 64)
+	return used - clients, err1 == nil && err2 == nil
 }
 
 // addFindings adds what the scenario itself found out.

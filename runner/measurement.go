@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,7 @@ func (m *measurement) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close(ctx)) }()
+	m.resolveTarget()
 	ctx, stop := m.whileAlive(ctx)
 	defer stop()
 	if err := m.open(ctx); err != nil {
@@ -60,9 +62,26 @@ func (m *measurement) serverOptions() compose.Options {
 	return compose.Options{
 		Log:       m.progress,
 		Binary:    m.o.binaries[m.target.Engine],
-		Image:     m.o.image,
+		Image:     m.o.images[m.target.Engine],
 		NeedBytes: int64(m.o.env(m.scenario).Population) * needPerSession,
 	}
+}
+
+// resolveTarget names the version that really runs where none was asked for,
+// so that the result can be compared with another day's.
+func (m *measurement) resolveTarget() {
+	if m.target.URL != "" || m.target.Version != "" {
+		return
+	}
+	parts := strings.Split(m.topology.Version, ".")
+	resolved := m.target
+	resolved.Version = strings.Join(parts[:min(2, len(parts))], ".")
+	for _, other := range m.plan.targets {
+		if other.String() == resolved.String() {
+			return // It is measured by that name already.
+		}
+	}
+	m.target = resolved
 }
 
 // whileAlive ends the context when the server does, with the server's own words
@@ -130,8 +149,7 @@ func (m *measurement) measure(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	m.progress.phase("load")
-	if err := m.workload.Load(ctx); err != nil {
+	if err := m.load(ctx); err != nil {
 		return fmt.Errorf("load the population: %w", err)
 	}
 	loaded, err := m.info(ctx)
@@ -150,6 +168,17 @@ func (m *measurement) measure(ctx context.Context) (err error) {
 		return err
 	}
 	return m.check(ctx)
+}
+
+// load stores the population over connections of its own, which are gone when
+// the memory is looked at: their buffers would count as the sessions'.
+func (m *measurement) load(ctx context.Context) error {
+	m.progress.phase("load")
+	loader, err := store.Open(ctx, m.storeConfig(), m.client.dial)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.workload.Load(ctx, loader), loader.Close())
 }
 
 func (m *measurement) env() scenarios.Env {

@@ -74,6 +74,8 @@ func TestNonsenseIsRefusedInOneSentence(t *testing.T) {
 		"unknown arrivals":            {[]string{"bench", "--arrivals", "uniform"}, "poisson"},
 		"a name that is a path":       {[]string{"bench", "--name", "../x"}, "--name"},
 		"a binary of no engine":       {[]string{"bench", "--binary", "memcached=/x"}, "valkey"},
+		"an image of no engine":       {[]string{"bench", "--image", "memcached=x"}, "valkey"},
+		"a binary and an image":       {[]string{"bench", "--binary", "redis=/x", "--image", "valkey=x"}, "one of them"},
 		"two forms of a report":       {[]string{"report", "--json", "--markdown"}, "both"},
 		"nothing to fetch":            {[]string{"servers", "fetch"}, "redis:8.0"},
 		"a URL to fetch":              {[]string{"servers", "fetch", "redis://127.0.0.1:1"}, "nothing to fetch"},

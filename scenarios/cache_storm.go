@@ -112,8 +112,9 @@ func (c *cacheStorm) settings() map[string]string {
 }
 
 // load fills both caches so that their entries expire together, expiryAt into
-// the measured time.
-func (c *cacheStorm) load(ctx context.Context) error {
+// the measured time. It uses the caches that are measured: their counts and
+// their coalescing are part of them.
+func (c *cacheStorm) load(ctx context.Context, _ *store.RedisStorage) error {
 	now := time.Now()
 	c.origin = newOrigin(c.env.Population, now)
 	ttl := c.env.Warmup + time.Duration(expiryAt*float64(c.env.For))

@@ -124,12 +124,12 @@ func (c *churn) Operations() []string { return churnNames[:] }
 // Next implements load.Traffic.
 func (c *churn) Next(op *load.Op) { c.plan.next(op) }
 
-func (c *churn) load(ctx context.Context) error {
-	if err := c.pop.createUsers(ctx, c.env.Storage, c.env.Progress); err != nil {
+func (c *churn) load(ctx context.Context, st *store.RedisStorage) error {
+	if err := c.pop.createUsers(ctx, st, c.env.Progress); err != nil {
 		return err
 	}
 	err := loading(ctx, c.pop.size, c.env.Progress, func(ctx context.Context, i int) error {
-		if err := c.pop.create(ctx, c.env.Storage, c.pop.session(uint64(i)), time.Time{}); err != nil {
+		if err := c.pop.create(ctx, st, c.pop.session(uint64(i)), time.Time{}); err != nil {
 			return fmt.Errorf("create session %d of %d: %w", i+1, c.env.Population, err)
 		}
 		return nil
@@ -137,7 +137,7 @@ func (c *churn) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.pop.verify(ctx, c.env.Storage, 10)
+	return c.pop.verify(ctx, st, 10)
 }
 
 // Do implements load.Traffic.

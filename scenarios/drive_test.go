@@ -66,7 +66,7 @@ func drive(t *testing.T, s Scenario, env Env) (*Workload, *load.Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Load(t.Context()); err != nil {
+	if err := w.Load(t.Context(), env.Storage); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -161,18 +161,18 @@ func (e *expiry) planChecks() {
 // load stores the living first, which shows how fast it goes; then the dying,
 // whose ends lie at fixed times after a start of measuring that is far enough
 // away; and waits for the warm-up's time.
-func (e *expiry) load(ctx context.Context) error {
-	if err := e.pop.createUsers(ctx, e.env.Storage, e.env.Progress); err != nil {
+func (e *expiry) load(ctx context.Context, st *store.RedisStorage) error {
+	if err := e.pop.createUsers(ctx, st, e.env.Progress); err != nil {
 		return err
 	}
 	began := time.Now()
 	err := loading(ctx, e.pop.size, e.env.Progress, func(ctx context.Context, i int) error {
-		return e.pop.create(ctx, e.env.Storage, e.pop.session(uint64(i)), time.Time{})
+		return e.pop.create(ctx, st, e.pop.session(uint64(i)), time.Time{})
 	})
 	if err != nil {
 		return fmt.Errorf("create living sessions: %w", err)
 	}
-	if err := e.pop.verify(ctx, e.env.Storage, 10); err != nil {
+	if err := e.pop.verify(ctx, st, 10); err != nil {
 		return err
 	}
 	if err := e.measureOffset(ctx); err != nil {
@@ -180,17 +180,17 @@ func (e *expiry) load(ctx context.Context) error {
 	}
 	each := time.Since(began) / time.Duration(max(e.pop.size, 1))
 	slack := time.Duration(loadSlack*float64(len(e.dying))*float64(each)) + 500*time.Millisecond
-	return e.loadDying(ctx, time.Now().Add(slack))
+	return e.loadDying(ctx, st, time.Now().Add(slack))
 }
 
 // loadDying stores the dying sessions by ready, when the warm-up is to start.
-func (e *expiry) loadDying(ctx context.Context, ready time.Time) error {
+func (e *expiry) loadDying(ctx context.Context, st *store.RedisStorage, ready time.Time) error {
 	e.start = ready.Add(e.env.Warmup + settleSlack).Truncate(time.Millisecond)
 	err := loading(ctx, len(e.dying), e.env.Progress, func(ctx context.Context, i int) error {
 		d := &e.dying[i]
 		d.expires = e.start.Add(d.end).Truncate(time.Millisecond)
 		agent := userAgent(newRand(e.env.Seed, uint64(1000+i)), medianRecord-bareRecord)
-		created, err := e.env.Storage.Sessions.Create(ctx, store.NewSession{UserID: d.account.id, UserAgent: &agent, ExpiresAt: d.expires})
+		created, err := st.Sessions.Create(ctx, store.NewSession{UserID: d.account.id, UserAgent: &agent, ExpiresAt: d.expires})
 		if err != nil {
 			return fmt.Errorf("create dying session %d of %d: %w", i+1, len(e.dying), err)
 		}

@@ -65,8 +65,9 @@ type Workload struct {
 	// Sessions is how many sessions Load stores; 0 where bytes per session
 	// would mean nothing.
 	Sessions int
-	// Load stores the population and verifies it.
-	Load func(ctx context.Context) error
+	// Load stores the population through st and verifies it. st may be another
+	// storage than Env's, over the same keys, and is not used afterwards.
+	Load func(ctx context.Context, st *store.RedisStorage) error
 	// OnPhase hears of each phase before its first operation is planned, and may
 	// hold the phase back.
 	OnPhase func(context.Context, load.Phase)

@@ -131,11 +131,12 @@ func TestALostSessionIsFound(t *testing.T) {
 		}
 		return values, err
 	}}
-	w, err := SessionChurn().New(short(open(t, inMemory, amnesia.dial(memory.Dial))))
+	st := open(t, inMemory, amnesia.dial(memory.Dial))
+	w, err := SessionChurn().New(short(st))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Load(t.Context()); err == nil {
+	if err := w.Load(t.Context(), st); err == nil {
 		t.Error("a population of which some sessions cannot be found passed for verified")
 	}
 }
