@@ -65,8 +65,10 @@ func chooseStarter(ctx context.Context, name string, targets []Target, opts Opti
 // chooseAuto takes docker only if nothing has to be downloaded for it; native
 // gets by with less, a few megabytes for each server.
 func chooseAuto(ctx context.Context, targets []Target, opts Options) (provider Provider, why string) {
-	if opts.Binary != "" {
-		return Native(), "native: a server program is named"
+	for _, t := range targets {
+		if named := namedBinary(t.Engine, opts); named != "" {
+			return Native(), "native: the server program " + named + " is named"
+		}
 	}
 	docker := Docker()
 	for _, t := range targets {

@@ -56,6 +56,7 @@ func TestAFullDiskLeavesNothingThatLooksWhole(t *testing.T) {
 
 // writeUntilFull runs in the child.
 func writeUntilFull(t *testing.T, dir string) {
+	t.Helper()
 	const room = 16 << 10
 	signal.Ignore(syscall.SIGXFSZ)
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: room, Max: room}); err != nil {

@@ -81,12 +81,18 @@ type Cell struct {
 
 	// Offered operations became due; each was sent or dropped, so
 	// offered = sent + dropped. Errors and timeouts are part of sent.
-	Offered  int64   `json:"offered"`
-	Sent     int64   `json:"sent"`
-	Dropped  int64   `json:"dropped"`
-	Errors   int64   `json:"errors"`
-	Timeouts int64   `json:"timeouts"`
-	Seconds  float64 `json:"seconds"`
+	Offered  int64 `json:"offered"`
+	Sent     int64 `json:"sent"`
+	Dropped  int64 `json:"dropped"`
+	Errors   int64 `json:"errors"`
+	Timeouts int64 `json:"timeouts"`
+	// Abandoned operations were sent and never came back.
+	Abandoned int64 `json:"abandoned"`
+	// InTime ended by the end of the schedule or at once after it, and Drained is
+	// how many seconds the last ones took after it.
+	InTime  int64   `json:"in_time"`
+	Drained float64 `json:"drained_s"`
+	Seconds float64 `json:"seconds"`
 
 	Operations map[string]Operation `json:"operations"`
 	Invariants map[string]Invariant `json:"invariants"`

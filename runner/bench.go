@@ -24,13 +24,14 @@ type benchOptions struct {
 	binaries, images            map[string]string
 	rate                        rateFlag
 	arrivals                    string
-	measure, warmup, timeout    time.Duration
+	length, warmup, timeout     time.Duration
 	population                  int
 	profile                     string
 	seed                        uint64
 	out, name                   string
 	json                        bool
-	command                     []string
+	// changed are the flags that were set, but for target and seed.
+	changed []string
 }
 
 // Bounds of what a person may ask for.
@@ -58,7 +59,7 @@ touches only keys under its own prefix and deletes them at the end.`,
   toriibench bench --target redis://localhost:6379 --rate 2k`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.command = append([]string{"toriibench", "bench"}, changedFlags(cmd)...)
+			o.changed = changedFlags(cmd)
 			return p.bench(cmd.Context(), &o)
 		},
 	}
@@ -71,7 +72,7 @@ touches only keys under its own prefix and deletes them at the end.`,
 	f.StringToStringVar(&o.images, "image", nil, "container image for an engine, as `engine=image` (docker)")
 	f.Var(&o.rate, "rate", "offered operations a second, such as 500, 10k (default: the scenario's own)")
 	f.StringVar(&o.arrivals, "arrivals", "poisson", "how operations arrive: poisson or constant")
-	f.DurationVar(&o.measure, "for", 10*time.Second, "how long to measure each cell")
+	f.DurationVar(&o.length, "for", 10*time.Second, "how long to measure each cell")
 	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to warm each cell up")
 	f.DurationVar(&o.timeout, "timeout", time.Second, "how long one operation may take")
 	f.IntVar(&o.population, "population", 0, "sessions or users to load (default: the scenario's own)")
@@ -134,16 +135,24 @@ func newBenchPlan(o *benchOptions) (plan benchPlan, err error) {
 	if err := plan.distinct(); err != nil {
 		return plan, err
 	}
-	return plan, plan.rehearse(o)
+	return plan, plan.check(o)
 }
 
-// rehearse plans every scenario without a storage, so that what it cannot do is
-// refused before a server is started.
-func (plan *benchPlan) rehearse(o *benchOptions) error {
+// check asks every scenario whether it can do what is wanted, before a server is
+// started.
+func (plan *benchPlan) check(o *benchOptions) error {
+	churn := false
 	for _, s := range plan.scenarios {
-		if _, err := s.New(o.env(s)); err != nil {
+		churn = churn || s.Name == scenarios.SessionChurn().Name
+		if s.Check == nil {
+			continue
+		}
+		if err := s.Check(o.env(s)); err != nil {
 			return err
 		}
+	}
+	if o.profile != scenarios.DefaultProfile && !churn {
+		return fmt.Errorf("--profile %s: no scenario of this run has profiles; session-churn has", o.profile)
 	}
 	return nil
 }
@@ -152,7 +161,7 @@ func (plan *benchPlan) rehearse(o *benchOptions) error {
 func (o *benchOptions) env(s scenarios.Scenario) scenarios.Env {
 	env := scenarios.Env{
 		Rate: s.Rate, Population: s.Population,
-		Warmup: o.warmup, For: o.measure, Seed: o.seed, Profile: o.profile,
+		Warmup: o.warmup, For: o.length, Seed: o.seed, Profile: o.profile,
 		Constant: o.arrivals == "constant",
 	}
 	if o.rate > 0 {
@@ -195,8 +204,8 @@ func (plan *benchPlan) distinct() error {
 // check refuses numbers that make no sense, by the name of their flag.
 func (o *benchOptions) check() error {
 	switch {
-	case o.measure < time.Second || o.measure > maxMeasure:
-		return fmt.Errorf("--for %s: give between 1s and %s", o.measure, maxMeasure)
+	case o.length < time.Second || o.length > maxMeasure:
+		return fmt.Errorf("--for %s: give between 1s and %s", o.length, maxMeasure)
 	case o.warmup < 0 || o.warmup > maxMeasure:
 		return fmt.Errorf("--warmup %s: give between 0s and %s", o.warmup, maxMeasure)
 	case o.timeout < time.Millisecond || o.timeout > 30*time.Second:
@@ -242,17 +251,35 @@ func providers() []string {
 	return []string{compose.Auto, compose.Native().Name(), compose.Docker().Name(), compose.External().Name()}
 }
 
-// changedFlags gives the flags that were set, so that a run can be repeated.
+// changedFlags gives the flags that were set, as words that can be given again.
 func changedFlags(cmd *cobra.Command) []string {
 	var words []string
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		value := f.Value.String()
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			value = strings.Join(list.GetSlice(), ",")
+		switch f.Name {
+		case "target", "seed":
+			return // command adds them.
 		}
-		words = append(words, "--"+f.Name+"="+value)
+		words = append(words, "--"+f.Name+"="+flagValue(f.Value))
 	})
 	return words
+}
+
+func flagValue(v pflag.Value) string {
+	if list, ok := v.(pflag.SliceValue); ok {
+		return strings.Join(list.GetSlice(), ",")
+	}
+	// A map of strings prints in brackets, which it does not read.
+	return strings.Trim(v.String(), "[]")
+}
+
+// command is what to call to do the same again. A target's password is not in it.
+func (o *benchOptions) command(targets []compose.Target) []string {
+	words := make([]string, len(targets))
+	for i, t := range targets {
+		words[i] = t.String()
+	}
+	command := append([]string{"toriibench", "bench", "--target=" + strings.Join(words, ",")}, o.changed...)
+	return append(command, fmt.Sprintf("--seed=%d", o.seed))
 }
 
 // rateFlag is a rate in operations a second, with k and M as factors.

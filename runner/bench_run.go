@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,11 +17,13 @@ import (
 
 // bench is one call of the bench command under way.
 type bench struct {
-	*program
-	o        *benchOptions
+	program  *program
+	options  *benchOptions
 	plan     benchPlan
 	provider compose.Provider
 	began    time.Time
+	// prefix begins all keys of the run.
+	prefix   string
 	dir      string
 	result   results.Run
 	log      *results.LogWriter
@@ -36,14 +40,15 @@ func (p *program) newBench(o *benchOptions, plan benchPlan, provider compose.Pro
 	}
 	log, err := results.CreateLog(dir)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.Remove(dir))
 	}
-	b := &bench{program: p, o: o, plan: plan, provider: provider, began: now, dir: dir, log: log}
+	b := &bench{program: p, options: o, plan: plan, provider: provider, began: now, dir: dir, log: log}
+	b.prefix = fmt.Sprintf("toriibench-%x-%04x", now.UnixMilli(), rand.Uint32()&0xffff)
 	b.result = results.Run{
-		Schema: results.Schema, ID: id, Started: now.UTC(), Command: o.command, Seed: o.seed,
+		Schema: results.Schema, ID: id, Started: now.UTC(), Command: o.command(plan.targets), Seed: o.seed,
 		Environment: environment(), Reason: "the run was still going on when this was written",
 	}
-	b.progress = newProgress(p.stderr, plan.cells(), o.warmup+o.measure)
+	b.progress = newProgress(p.stderr, plan.cells(), o.warmup+o.length)
 	return b, nil
 }
 
@@ -60,7 +65,7 @@ func (b *bench) run(ctx context.Context) error {
 	for _, s := range b.plan.scenarios {
 		for _, c := range b.plan.clients {
 			for _, t := range b.plan.targets {
-				if err := b.measure(ctx, s, t, c); err != nil {
+				if err := b.cell(ctx, s, t, c); err != nil {
 					return err
 				}
 			}
@@ -70,22 +75,26 @@ func (b *bench) run(ctx context.Context) error {
 	return nil
 }
 
-// measure adds one cell to the run. A cell that broke off half way is added too,
-// marked as invalid.
-func (b *bench) measure(ctx context.Context, s scenarios.Scenario, t compose.Target, c client) error {
+// cell adds one cell to the run. One that broke off half way is added too,
+// marked as invalid; the run goes on when only this cell could not be measured.
+func (b *bench) cell(ctx context.Context, s scenarios.Scenario, t compose.Target, cl client) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	what := s.Name + " on " + strings.TrimSuffix(t.String(), "@"+compose.Standalone) + " through " + c.name
+	what := s.Name + " on " + strings.TrimSuffix(t.String(), "@"+compose.Standalone) + " through " + cl.name
 	b.progress.cell(what)
-	m := &measurement{bench: b, scenario: s, target: t, client: c}
-	err := m.run(ctx)
-	if m.cell.Scenario != "" {
-		b.result.Cells = append(b.result.Cells, m.cell)
+	c := &cellRun{bench: b, scenario: s, target: t, client: cl}
+	err := c.run(ctx)
+	if c.cell.Scenario != "" {
+		b.result.Cells = append(b.result.Cells, c.cell)
 	}
 	b.result.Seconds = time.Since(b.began).Seconds()
 	if writeErr := results.Write(b.dir, &b.result); writeErr != nil {
 		return errors.Join(err, writeErr)
+	}
+	if errors.Is(err, scenarios.ErrTooSlow) {
+		fmt.Fprintf(b.progress, "%s: %v\n", what, err)
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -94,49 +103,56 @@ func (b *bench) measure(ctx context.Context, s scenarios.Scenario, t compose.Tar
 }
 
 // finish writes the run for the last time, draws and tells it, and turns what
-// happened into an error with the right exit code.
+// happened into an error with the right exit code. Numbers that cannot be
+// written are told all the same.
 func (b *bench) finish(runErr error) error {
+	if err := b.log.Close(); err != nil {
+		runErr = errors.Join(runErr, err)
+	}
 	if runErr != nil {
-		b.result.Reason = oneLine(runErr)
+		b.result.Complete, b.result.Reason = false, oneLine(runErr)
 	}
 	b.result.Seconds = time.Since(b.began).Seconds()
-	if err := errors.Join(b.log.Close(), results.Write(b.dir, &b.result)); err != nil {
-		return errors.Join(runErr, err)
-	}
 	if len(b.result.Cells) == 0 {
 		// Nothing was measured: an empty folder would only be in the way.
 		return errors.Join(runErr, os.RemoveAll(b.dir))
 	}
-	if err := b.tell(&b.result, b.dir, &reportOptions{json: b.o.json}); err != nil {
-		return errors.Join(runErr, err)
-	}
-	if runErr != nil {
-		return runErr
+	writeErr := results.Write(b.dir, &b.result)
+	tellErr := b.program.tell(&b.result, b.dir, &reportOptions{json: b.options.json})
+	if err := errors.Join(runErr, writeErr, tellErr); err != nil {
+		return fmt.Errorf("%w\nwhat was measured until then is in %s", err, b.dir)
 	}
 	return b.verdict()
 }
 
-// oneLine keeps a reason readable in a file and a table.
+// oneLine keeps a reason readable in a file and a table: its first line.
 func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.Join(strings.Fields(first), " ")
 }
 
 // verdict turns violated invariants and invalid cells into exit codes. Which
 // they were is in the tables already.
 func (b *bench) verdict() error {
-	invalid := false
+	var violated, invalid []string
 	for i := range b.result.Cells {
 		cell := &b.result.Cells[i]
+		if cell.Verdict == results.Invalid {
+			invalid = append(invalid, cell.ID())
+		}
 		for name, inv := range cell.Invariants {
 			if inv.Violated > 0 {
-				return &fault{exitBadVerdict, fmt.Errorf("invariant %s was violated %d times on %s through %s: %s",
-					name, inv.Violated, cell.Target, cell.Client, inv.Example)}
+				violated = append(violated, fmt.Sprintf("%s on %s", name, cell.ID()))
 			}
 		}
-		invalid = invalid || cell.Verdict == results.Invalid
 	}
-	if invalid {
-		return &fault{exitNoProof, errors.New("at least one cell is invalid and proves nothing; the tables say which and why")}
+	slices.Sort(violated)
+	switch {
+	case len(violated) > 0:
+		return &fault{exitBadVerdict, fmt.Errorf("violated: %s; the tables tell the first violation of each", strings.Join(violated, ", "))}
+	case len(invalid) > 0:
+		return &fault{exitNoProof, fmt.Errorf("invalid, and so without proof: %s; the tables say why", strings.Join(invalid, ", "))}
+	default:
+		return nil
 	}
-	return nil
 }

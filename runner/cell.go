@@ -1,31 +1,37 @@
 package runner
 
 import (
+	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/toriibench/toriibench/results"
 	"github.com/toriibench/toriibench/runner/load"
 )
 
 // newCell turns what the engine measured into the file's form.
-func (m *measurement) newCell(r *load.Result) results.Cell {
+func (c *cellRun) newCell(r *load.Result) results.Cell {
 	verdict, reasons := load.Judge(r, load.Limits{})
 	return results.Cell{
-		Scenario: m.scenario.Name,
-		Target:   m.target.String(),
-		Server:   results.Server{Name: m.topology.Engine, Version: m.topology.Version},
-		Client:   m.client.name,
-		Provider: m.topology.Provider,
-		Headline: m.scenario.Headline,
+		Scenario: c.scenario.Name,
+		Target:   c.target.String(),
+		Server:   results.Server{Name: c.topology.Engine, Version: c.topology.Version},
+		Client:   c.client.name,
+		Provider: c.topology.Provider,
+		Headline: c.scenario.Headline,
 		Verdict:  results.Verdict(verdict),
 		Reasons:  reasons,
-		Schedule: m.workload.Measure.String(),
-		Settings: m.settings(),
+		Schedule: c.workload.Measure.String(),
+		Settings: c.settings(),
 
 		Offered:      r.Offered,
 		Sent:         r.Sent,
 		Dropped:      r.Dropped,
+		Abandoned:    r.Abandoned,
+		InTime:       r.InTime,
+		Drained:      r.Drained.Seconds(),
 		Errors:       r.Errors,
 		Timeouts:     r.Timeouts,
 		Seconds:      r.Elapsed.Seconds(),
@@ -43,12 +49,21 @@ func operations(r *load.Result) map[string]results.Operation {
 		}
 		ops[op.Name] = results.Operation{
 			Count: op.Count, Errors: op.Errors, Timeouts: op.Timeouts, Clamped: op.Clamped,
-			Response: results.Summarize(op.Response),
-			Service:  results.Summarize(op.Service),
-			Lag:      results.Summarize(op.Lag),
+			Response: summarize(op.Response, op.MaxResponse),
+			Service:  summarize(op.Service, op.MaxService),
+			Lag:      summarize(op.Lag, op.MaxLag),
 		}
 	}
 	return ops
+}
+
+// summarize takes the maximum as it was: a histogram knows its bucket's edge.
+func summarize(h *hdrhistogram.Histogram, exact time.Duration) results.Percentiles {
+	p := results.Summarize(h)
+	if p.Max != nil {
+		p.Max = new(float64(exact) / float64(time.Microsecond))
+	}
+	return p
 }
 
 func series(r *load.Result) results.Series {
@@ -71,26 +86,10 @@ func microseconds(bin load.Bin, d time.Duration) *float64 {
 	return &us
 }
 
-// addCost adds the processor time for one operation, where both sides told it.
-func (m *measurement) addCost(r *load.Result, spent cost) {
-	if r.Sent == 0 {
-		return
-	}
-	perOp := func(d time.Duration) *float64 {
-		if d <= 0 {
-			return nil
-		}
-		us := float64(d) / float64(time.Microsecond) / float64(r.Sent)
-		return &us
-	}
-	m.cell.ClientCPUPerOp = perOp(spent.client)
-	m.cell.ServerCPUPerOp = perOp(spent.server)
-}
-
 // addMemory adds what a session takes on the server, its index and its share of
 // a user included. What the connections take meanwhile is not the sessions'.
-func (m *measurement) addMemory(before, loaded map[string]string) {
-	if m.workload.Sessions == 0 {
+func (c *cellRun) addMemory(before, loaded map[string]string) {
+	if c.workload.Sessions == 0 {
 		return
 	}
 	from, ok1 := dataBytes(before)
@@ -98,8 +97,8 @@ func (m *measurement) addMemory(before, loaded map[string]string) {
 	if !ok1 || !ok2 || to <= from {
 		return
 	}
-	bytes := float64(to-from) / float64(m.workload.Sessions)
-	m.cell.BytesPerSession = &bytes
+	bytes := float64(to-from) / float64(c.workload.Sessions)
+	c.cell.BytesPerSession = &bytes
 }
 
 // dataBytes is used_memory without the buffers of the clients.
@@ -110,25 +109,33 @@ func dataBytes(info map[string]string) (int64, bool) {
 }
 
 // addFindings adds what the scenario itself found out.
-func (m *measurement) addFindings() {
-	m.cell.Invariants = map[string]results.Invariant{}
-	for _, inv := range m.workload.Invariants.All() {
+func (c *cellRun) addFindings(started time.Time) {
+	c.cell.Invariants = map[string]results.Invariant{}
+	for _, inv := range c.workload.Invariants.All() {
 		checked, violated, example := inv.Count()
-		m.cell.Invariants[inv.Name] = results.Invariant{Checked: checked, Violated: violated, Example: example}
+		c.cell.Invariants[inv.Name] = results.Invariant{Checked: checked, Violated: violated, Example: example}
 		if checked == 0 {
-			m.cell.Verdict = results.Invalid
-			m.cell.Reasons = append(m.cell.Reasons, "the invariant "+inv.Name+" was never checked: measure longer, or at a higher rate.")
+			c.disprove("the invariant " + inv.Name + " was never checked: measure longer, or at a higher rate.")
+		}
+		if violated > 0 {
+			c.disprove(fmt.Sprintf("the invariant %s was violated in %d of %d checks.", inv.Name, violated, checked))
 		}
 	}
-	if m.workload.Measurements != nil {
-		m.cell.Measurements = map[string]results.Measurement{}
-		for name, v := range m.workload.Measurements() {
-			m.cell.Measurements[name] = results.Measurement{Value: v.Value, Unit: v.Unit, About: v.About}
+	if c.workload.Measurements != nil {
+		c.cell.Measurements = map[string]results.Measurement{}
+		for name, v := range c.workload.Measurements() {
+			c.cell.Measurements[name] = results.Measurement{Value: v.Value, Unit: v.Unit, About: v.About}
 		}
 	}
-	if m.workload.Marks != nil {
-		for _, mark := range m.workload.Marks() {
-			m.cell.Marks = append(m.cell.Marks, results.Mark{At: mark.At.Seconds(), Label: mark.Label})
+	if c.workload.Marks != nil {
+		for _, mark := range c.workload.Marks(started) {
+			c.cell.Marks = append(c.cell.Marks, results.Mark{At: mark.At.Seconds(), Label: mark.Label})
 		}
 	}
+}
+
+// disprove makes the cell invalid.
+func (c *cellRun) disprove(reason string) {
+	c.cell.Verdict = results.Invalid
+	c.cell.Reasons = append(c.cell.Reasons, reason)
 }

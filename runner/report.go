@@ -68,29 +68,33 @@ func folder(path string) string {
 
 // tell draws a run's pictures and prints it in the form that was asked for.
 func (p *program) tell(run *results.Run, dir string, o *reportOptions) error {
-	if o.json {
-		return copyRun(p.stdout, dir)
+	pictures, drawErr := draw(run, dir)
+	switch {
+	case o.json:
+		return errors.Join(copyRun(p.stdout, dir), drawErr)
+	case o.markdown:
+		return errors.Join(report.Markdown(p.stdout, run, pictures...), drawErr)
 	}
+	err := report.Terminal(p.stdout, run, terminalWidth(p.stdout), wantColor(p.stdout))
+	p.listPictures(dir, pictures)
+	return errors.Join(err, drawErr)
+}
+
+// draw draws a run's pictures into its folder. Numbers are told whether or not it
+// succeeds.
+func draw(run *results.Run, dir string) ([]report.Picture, error) {
 	log, err := results.ReadLog(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	pictures, err := report.Render(run, log, dir)
-	if err != nil {
-		return err
-	}
-	if o.markdown {
-		return report.Markdown(p.stdout, run, pictures...)
-	}
-	if err := report.Terminal(p.stdout, run, terminalWidth(p.stdout), wantColor(p.stdout)); err != nil {
-		return err
-	}
-	p.listPictures(dir, pictures)
-	return nil
+	return report.Render(run, log, dir)
 }
 
 // listPictures says where the run is and what its pictures show.
 func (p *program) listPictures(dir string, pictures []report.Picture) {
+	if len(pictures) == 0 {
+		return
+	}
 	fmt.Fprintf(p.stdout, "\nPictures (SVG and PNG), histograms and numbers are in %s:\n", dir)
 	for _, picture := range pictures {
 		if picture.Note != "" {

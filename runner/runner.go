@@ -46,17 +46,11 @@ func (f *fault) Unwrap() error { return f.err }
 
 func usage(err error) error { return &fault{exitUsage, err} }
 
-// quiet ends a command with a code whose reason has been told already.
-type quiet struct{ code int }
-
-func (q quiet) Error() string { return fmt.Sprintf("exit code %d", q.code) }
-
 // errInterrupted is the cause of a context that a signal ended.
 var errInterrupted = errors.New("interrupted")
 
 // program is what the commands share.
 type program struct {
-	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
@@ -65,7 +59,7 @@ type program struct {
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := withSignals(ctx)
 	defer stop()
-	p := &program{stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &program{stdout: stdout, stderr: stderr}
 	root := p.root() //nolint:contextcheck // Cobra hands the context to each command.
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -79,7 +73,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func withSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		select {
 		case <-signals:
@@ -94,15 +88,17 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 	}
 }
 
+// exitCode tells what went wrong. After an interrupt only what went wrong beside
+// it is worth telling.
 func (p *program) exitCode(ctx context.Context, err error) int {
-	var q quiet
 	var f *fault
 	switch {
 	case err == nil:
 		return exitFine
-	case errors.As(err, &q):
-		return q.code
 	case errors.Is(err, errInterrupted) || errors.Is(context.Cause(ctx), errInterrupted):
+		for _, other := range beside(err, errInterrupted) {
+			fmt.Fprintf(p.stderr, "toriibench: %v\n", other)
+		}
 		fmt.Fprintln(p.stderr, "toriibench: interrupted")
 		return exitInterrupted
 	}
@@ -113,19 +109,32 @@ func (p *program) exitCode(ctx context.Context, err error) int {
 	return exitFault
 }
 
+// beside returns the joined parts of err that are not about known, nor about the
+// context that it ended.
+func beside(err, known error) []error {
+	if !errors.Is(err, known) && !errors.Is(err, context.Canceled) {
+		return []error{err}
+	}
+	var others []error
+	switch e := err.(type) { //nolint:errorlint // It walks the tree itself.
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			others = append(others, beside(part, known)...)
+		}
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return beside(inner, known)
+		}
+	}
+	return others
+}
+
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "toriibench",
 		Short: "Measure how session stores behave on Redis and Valkey",
 		Long: `toriibench drives a session store with open-loop traffic against real Redis and
 Valkey servers, which it starts by itself, and says what a session costs there.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usage(unknownCommand(cmd, args[0]))
-		},
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
@@ -134,27 +143,51 @@ Valkey servers, which it starts by itself, and says what a session costs there.`
 		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
 	root.AddCommand(p.benchCommand(), p.reportCommand(), p.serversCommand(), p.listCommand())
-	for _, cmd := range root.Commands() {
-		cmd.Long = withExitHelp(cmd)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	finish(root)
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = knownTopic
 	}
 	return root
 }
 
-// unknownCommand says which command was probably meant.
-func unknownCommand(root *cobra.Command, word string) error {
-	root.SuggestionsMinimumDistance = 2
-	if near := root.SuggestionsFor(word); len(near) > 0 {
-		return fmt.Errorf("unknown command %q: did you mean %s?", word, near[0])
+// knownTopic refuses help for what is no command.
+func knownTopic(help *cobra.Command, args []string) error {
+	if found, _, err := help.Root().Find(args); len(args) > 0 && (err != nil || found == help.Root()) {
+		return usage(unknownCommand(help.Root(), args[0]))
 	}
-	return fmt.Errorf("unknown command %q; see toriibench --help", word)
+	return nil
 }
 
-func withExitHelp(cmd *cobra.Command) string {
-	long := cmd.Long
-	if long == "" {
-		long = cmd.Short
+// finish gives every command the exit codes in its help, and lets those that only
+// hold others refuse what they do not know.
+func finish(cmd *cobra.Command) {
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short
 	}
-	return long + "\n" + exitHelp
+	cmd.Long += "\n" + exitHelp
+	if cmd.HasSubCommands() {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return usage(unknownCommand(cmd, args[0]))
+		}
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	for _, sub := range cmd.Commands() {
+		finish(sub)
+	}
+}
+
+// unknownCommand says which command was probably meant.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return fmt.Errorf("unknown command %q: did you mean %s?", word, near[0])
+	}
+	return fmt.Errorf("unknown command %q; see %s --help", word, cmd.CommandPath())
 }
 
 // noArgs refuses arguments with the usage exit code.

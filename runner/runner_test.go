@@ -53,6 +53,10 @@ func TestNonsenseIsRefusedInOneSentence(t *testing.T) {
 		want string // in the sentence
 	}{
 		"an unknown command":          {[]string{"bnech"}, "bnech"},
+		"an unknown kind of servers":  {[]string{"servers", "nonsense"}, "nonsense"},
+		"an unknown help topic":       {[]string{"help", "nonsense"}, "nonsense"},
+		"an unknown shell":            {[]string{"completion", "nonsense"}, "nonsense"},
+		"a profile without sessions":  {[]string{"bench", "--profile", "P3", "--scenario", "ttl-expiry"}, "session-churn"},
 		"an unknown flag":             {[]string{"bench", "--nonsense"}, "--nonsense"},
 		"an argument too many":        {[]string{"bench", "now"}, "now"},
 		"an unknown scenario":         {[]string{"bench", "--scenario", "nonsense"}, "session-churn"},
@@ -138,6 +142,8 @@ func sentence(stderr string) string {
 
 func TestHelpNamesTheExitCodes(t *testing.T) {
 	for _, args := range [][]string{
+		{"--help"},
+		{"completion", "--help"},
 		{"bench", "--help"},
 		{"report", "--help"},
 		{"list", "--help"},

@@ -21,9 +21,6 @@ distribution's own package archive into a per-user cache, without root and
 without touching the system.`,
 	}
 	cmd.AddCommand(p.serversListCommand(), p.serversFetchCommand())
-	for _, sub := range cmd.Commands() {
-		sub.Long = withExitHelp(sub)
-	}
 	return cmd
 }
 
@@ -42,12 +39,10 @@ func (p *program) serversListCommand() *cobra.Command {
 }
 
 func (p *program) listServers(ctx context.Context, asJSON bool) error {
+	// What could be listed is there beside an error.
 	entries, err := compose.Servers(ctx)
-	if err != nil {
-		return err
-	}
 	if asJSON {
-		return printJSON(p.stdout, entries)
+		return errors.Join(printJSON(p.stdout, entries), err)
 	}
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SERVER\tVERSION\tWHERE\tSUITE\tPATH")
@@ -57,7 +52,7 @@ func (p *program) listServers(ctx context.Context, asJSON bool) error {
 			fmt.Fprintf(table, "\t  %s\n", warning)
 		}
 	}
-	return table.Flush()
+	return errors.Join(table.Flush(), err)
 }
 
 // placeWords says where a server is in words.

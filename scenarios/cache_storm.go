@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -26,6 +25,7 @@ func CacheReadStorm() Scenario {
 		Headline:   "hit",
 		Rate:       8000,
 		Population: 4000,
+		Need:       func(env Env) int64 { return int64(env.Population) * bytesPerUser },
 		New:        newCacheStorm,
 	}
 }
@@ -65,8 +65,7 @@ type cacheStorm struct {
 	}
 	inv struct{ stale, payload *Invariant }
 
-	started   atomic.Int64 // Unix nanoseconds of the start of measuring
-	expiresAt time.Time
+	timeline  timeline
 	coldStart atomic.Int64 // Unix nanoseconds; 0 until it happened
 	baseline  [2]store.CacheStats
 	stale     struct {
@@ -76,9 +75,6 @@ type cacheStorm struct {
 }
 
 func newCacheStorm(env Env) (*Workload, error) {
-	if env.For < time.Second {
-		return nil, fmt.Errorf("cache-read-storm needs at least 1s of measuring to place its storms, not %s", env.For)
-	}
 	c := &cacheStorm{env: env}
 	c.plan.rng = newRand(env.Seed, 1)
 	c.plan.popular = newZipf(0.99, env.Population)
@@ -107,35 +103,42 @@ func (c *cacheStorm) settings() map[string]string {
 		"population":     strconv.Itoa(c.env.Population) + " cached users",
 		"popularity":     c.plan.popular.String(),
 		"origin latency": originLatency.String(),
-		"updates":        fmt.Sprintf("%g %% of operations", 100*updateShare),
+		"updates":        fmt.Sprintf("%g %% of operations, of one user in five", 100*updateShare),
 	}
 }
 
-// load fills both caches so that their entries expire together, expiryAt into
-// the measured time. It uses the caches that are measured: their counts and
-// their coalescing are part of them.
-func (c *cacheStorm) load(ctx context.Context, _ *store.RedisStorage) error {
+// load fills both caches twice: first to see how long that takes, and then so
+// that all entries expire at one moment, expiryAt into the measured time.
+func (c *cacheStorm) load(ctx context.Context, st *store.RedisStorage) error {
 	now := time.Now()
 	c.origin = newOrigin(c.env.Population, now)
-	ttl := c.env.Warmup + time.Duration(expiryAt*float64(c.env.For))
+	// What is loaded from the origin later outlives the run.
+	ttl := time.Hour + 2*(c.env.Warmup+c.env.For)
 	c.coalescing = c.env.Storage.NewCache(c.origin, store.CacheOptions{TTL: ttl})
 	c.alone = c.env.Storage.NewCache(c.origin, store.CacheOptions{TTL: ttl, NoCoalesce: true})
-	err := loading(ctx, c.env.Population, c.env.Progress, func(ctx context.Context, i int) error {
-		_, ok, err := c.cacheOf(i).User(ctx, c.origin.users[i].id)
-		if err == nil && !ok {
-			err = errors.New("the origin does not know it")
-		}
-		if err != nil {
+	loader := st.NewCache(c.origin, store.CacheOptions{})
+	if err := c.fill(ctx, loader, now.Add(ttl)); err != nil {
+		return err
+	}
+	if err := c.verify(ctx); err != nil {
+		return err
+	}
+	c.timeline = newTimeline(c.env, setupTime(time.Since(now)))
+	if err := c.fill(ctx, loader, c.timeline.at(expiryAt)); err != nil {
+		return err
+	}
+	c.origin.slow.Store(int64(originLatency))
+	return c.timeline.loaded(ctx)
+}
+
+// fill stores a copy of every user that expires at end.
+func (c *cacheStorm) fill(ctx context.Context, loader *store.Cache, end time.Time) error {
+	return loading(ctx, c.env.Population, c.env.Progress, func(ctx context.Context, i int) error {
+		if err := loader.PutUser(ctx, c.origin.current(i), time.Until(end)); err != nil {
 			return fmt.Errorf("fill the cache with user %d: %w", i, err)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	c.expiresAt = now.Add(ttl)
-	c.origin.slow.Store(int64(originLatency))
-	return c.verify(ctx)
 }
 
 // verify reads every tenth entry back and finds it cached.
@@ -165,12 +168,11 @@ func (c *cacheStorm) cacheOf(i int) *store.Cache {
 	return c.alone
 }
 
-func (c *cacheStorm) onPhase(_ context.Context, p load.Phase) {
-	if p != load.PhaseMeasure {
-		return
+func (c *cacheStorm) onPhase(ctx context.Context, p load.Phase) {
+	if p == load.PhaseMeasure {
+		waitFor(ctx, c.timeline.start)
+		c.baseline = [2]store.CacheStats{c.coalescing.Stats(), c.alone.Stats()}
 	}
-	c.baseline = [2]store.CacheStats{c.coalescing.Stats(), c.alone.Stats()}
-	c.started.Store(time.Now().UnixNano())
 }
 
 // Operations implements load.Traffic.
@@ -180,11 +182,26 @@ func (c *cacheStorm) Operations() []string { return stormNames[:] }
 func (c *cacheStorm) Next(op *load.Op) {
 	rng := c.plan.rng
 	op.Kind = stormHit
+	i := c.plan.ranks[c.plan.popular.draw(rng)]
 	if rng.Float64() < updateShare {
 		op.Kind = stormUpdate
+		i = changing(i)
 	}
-	op.Subject = uint64(c.plan.ranks[c.plan.popular.draw(rng)])
+	op.Subject = uint64(i)
 }
+
+// Of ten users two are updated now and then. The others are not, so that their
+// entries are still those of the loading when the storm comes.
+const (
+	changeOf     = 10
+	firstChanged = 4 // and the next
+)
+
+// changing is a user near i that is updated, read through the same cache.
+func changing(i int) int { return i - i%changeOf + firstChanged + i%2 }
+
+// changes says whether user i is updated.
+func changes(i int) bool { return i%changeOf == firstChanged || i%changeOf == firstChanged+1 }
 
 // Do implements load.Traffic.
 func (c *cacheStorm) Do(ctx context.Context, op *load.Op) (int, error) {
@@ -228,18 +245,19 @@ func (c *cacheStorm) read(ctx context.Context, i int) (int, error) {
 	c.inv.stale.check(version >= announced, func() string {
 		return fmt.Sprintf("user %d was served in version %d after the invalidation of version %d had been acknowledged", i, version, announced)
 	})
-	c.noteStale(u, version)
+	c.noteStale(i, version)
 	return kind, nil
 }
 
 // noteStale records how long after the commit of a newer version an older one
 // was still served. Until the cache has acknowledged the invalidation that is no
 // fault; how long it goes on is what an operator wants to know.
-func (c *cacheStorm) noteStale(u *originUser, version int64) {
-	if version >= u.committed.Load() {
+func (c *cacheStorm) noteStale(i int, version int64) {
+	replaced, stale := c.origin.replaced(i, version)
+	if !stale {
 		return
 	}
-	age := time.Since(time.Unix(0, u.changed.Load())).Microseconds()
+	age := time.Since(replaced).Microseconds()
 	c.stale.Lock()
 	defer c.stale.Unlock()
 	// An age beyond the histogram's minute cannot come about in an operation
@@ -251,9 +269,9 @@ func (c *cacheStorm) noteStale(u *originUser, version int64) {
 // version, as a deployment that changes the cached form does. Deleting the keys
 // would also delete the marks that keep late fills of old versions out.
 func (c *cacheStorm) watch(ctx context.Context) {
-	waitFor(ctx, c.expiresAt)
+	waitFor(ctx, c.timeline.at(expiryAt))
 	c.origin.beginWindow()
-	waitFor(ctx, time.Unix(0, c.started.Load()).Add(time.Duration(coldAt*float64(c.env.For))))
+	waitFor(ctx, c.timeline.at(coldAt))
 	if ctx.Err() != nil {
 		return
 	}
@@ -265,9 +283,8 @@ func (c *cacheStorm) watch(ctx context.Context) {
 	})
 }
 
-func (c *cacheStorm) marks() []Mark {
-	started := time.Unix(0, c.started.Load())
-	marks := []Mark{{c.expiresAt.Sub(started), "all entries expire"}}
+func (c *cacheStorm) marks(started time.Time) []Mark {
+	marks := []Mark{{c.timeline.at(expiryAt).Sub(started), "all entries expire"}}
 	if cold := c.coldStart.Load(); cold > 0 {
 		marks = append(marks, Mark{time.Unix(0, cold).Sub(started), "cold start"})
 	}

@@ -127,6 +127,7 @@ func (p *churnPlan) end(session uint64) {
 	}
 	p.set(i, p.open[last])
 	p.open = p.open[:last]
+	delete(p.rank, session)
 	p.ended = append(p.ended, session)
 }
 

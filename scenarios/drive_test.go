@@ -80,6 +80,10 @@ func drive(t *testing.T, s Scenario, env Env) (*Workload, *load.Result) {
 			if p == load.PhaseMeasure && w.Watch != nil {
 				watching.Go(func() { w.Watch(ctx) })
 			}
+			if p == load.PhaseDrain {
+				cancel()
+				watching.Wait()
+			}
 		},
 	}, w.Traffic)
 	cancel()

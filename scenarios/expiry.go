@@ -21,7 +21,14 @@ func TTLExpiry() Scenario {
 		Headline:   "validate",
 		Rate:       6000,
 		Population: 60000,
-		New:        newExpiry,
+		Check: func(env Env) error {
+			if env.For < 2*time.Second {
+				return fmt.Errorf("ttl-expiry needs at least 2s of measuring around its storm, not %s", env.For)
+			}
+			return nil
+		},
+		Need: func(env Env) int64 { return int64(env.Population) * bytesPerSession },
+		New:  newExpiry,
 	}
 }
 
@@ -47,12 +54,8 @@ const (
 	// it, and the others shall be the server's own work.
 	checkShare  = 0.15
 	probedEvery = 10
-	// sessionsEach is how many sessions a user has, loadSlack how many times as
-	// long storing a dying session may take as storing a living one did, and
-	// settleSlack how long the drain after the warm-up may take.
+	// sessionsEach is how many sessions a user has.
 	sessionsEach = 10
-	loadSlack    = 1.5
-	settleSlack  = time.Second
 )
 
 type expiry struct {
@@ -69,11 +72,10 @@ type expiry struct {
 	}
 	inv struct{ before, after, live, payload *Invariant }
 
-	start   time.Time // planned start of measuring
-	started time.Time // real start
-	// offset is the server's clock minus ours, give or take uncertainty.
-	offset, uncertainty time.Duration
-	reclaim             reclaim
+	timeline timeline
+	// clockDoubt is by how much the server's clock and ours may differ.
+	clockDoubt time.Duration
+	reclaim    reclaim
 }
 
 // dyingSession ends at a planned time after the planned start of measuring.
@@ -85,9 +87,6 @@ type dyingSession struct {
 }
 
 func newExpiry(env Env) (*Workload, error) {
-	if env.For < 2*time.Second {
-		return nil, fmt.Errorf("ttl-expiry needs at least 2s of measuring around its storm, not %s", env.For)
-	}
 	e := &expiry{env: env}
 	rng := newRand(env.Seed, 1)
 	dying := int(dyingShare * float64(env.Population))
@@ -116,6 +115,7 @@ func newExpiry(env Env) (*Workload, error) {
 		Load:         e.load,
 		OnPhase:      e.onPhase,
 		Watch:        e.watch,
+		Check:        e.checkSampling,
 		Invariants:   &inv,
 		Measurements: e.measurements,
 		Marks:        e.marks,
@@ -175,20 +175,19 @@ func (e *expiry) load(ctx context.Context, st *store.RedisStorage) error {
 	if err := e.pop.verify(ctx, st, 10); err != nil {
 		return err
 	}
-	if err := e.measureOffset(ctx); err != nil {
+	if e.clockDoubt, err = e.env.readClock(ctx); err != nil {
 		return err
 	}
 	each := time.Since(began) / time.Duration(max(e.pop.size, 1))
-	slack := time.Duration(loadSlack*float64(len(e.dying))*float64(each)) + 500*time.Millisecond
-	return e.loadDying(ctx, st, time.Now().Add(slack))
+	e.timeline = newTimeline(e.env, setupTime(time.Duration(len(e.dying))*each))
+	return e.loadDying(ctx, st)
 }
 
-// loadDying stores the dying sessions by ready, when the warm-up is to start.
-func (e *expiry) loadDying(ctx context.Context, st *store.RedisStorage, ready time.Time) error {
-	e.start = ready.Add(e.env.Warmup + settleSlack).Truncate(time.Millisecond)
+// loadDying stores the dying sessions.
+func (e *expiry) loadDying(ctx context.Context, st *store.RedisStorage) error {
 	err := loading(ctx, len(e.dying), e.env.Progress, func(ctx context.Context, i int) error {
 		d := &e.dying[i]
-		d.expires = e.start.Add(d.end).Truncate(time.Millisecond)
+		d.expires = e.timeline.start.Add(d.end).Truncate(time.Millisecond)
 		agent := userAgent(newRand(e.env.Seed, uint64(1000+i)), medianRecord-bareRecord)
 		created, err := st.Sessions.Create(ctx, store.NewSession{UserID: d.account.id, UserAgent: &agent, ExpiresAt: d.expires})
 		if err != nil {
@@ -200,19 +199,14 @@ func (e *expiry) loadDying(ctx context.Context, st *store.RedisStorage, ready ti
 	if err != nil {
 		return err
 	}
-	if late := time.Since(ready); late > 0 {
-		return fmt.Errorf("storing %d sessions took %s longer than planned, so that their ends would fall at the wrong time: use a smaller --population", len(e.dying), late.Round(time.Millisecond))
-	}
-	waitFor(ctx, ready)
-	return context.Cause(ctx)
+	return e.timeline.loaded(ctx)
 }
 
 // onPhase holds the measured phase back until its planned start, which leaves
 // the drain after the warm-up some room.
 func (e *expiry) onPhase(ctx context.Context, p load.Phase) {
 	if p == load.PhaseMeasure {
-		waitFor(ctx, e.start)
-		e.started = time.Now()
+		waitFor(ctx, e.timeline.start)
 		e.plan.measure = true
 	}
 }
@@ -277,7 +271,7 @@ func (e *expiry) check(ctx context.Context, d *dyingSession) (int, error) {
 	if err != nil {
 		return e.kindAt(d, sent), err
 	}
-	doubt := e.uncertainty + time.Millisecond
+	doubt := e.clockDoubt + time.Millisecond
 	switch {
 	case sent.After(d.expires.Add(doubt)):
 		e.inv.after.check(!ok, func() string {
@@ -298,10 +292,6 @@ func (e *expiry) kindAt(d *dyingSession, t time.Time) int {
 	return expiryBefore
 }
 
-func (e *expiry) marks() []Mark {
-	if e.started.IsZero() {
-		return nil
-	}
-	storm := time.Duration(stormAt * float64(e.env.For))
-	return []Mark{{e.start.Add(storm).Sub(e.started), "deadline of the storm"}}
+func (e *expiry) marks(started time.Time) []Mark {
+	return []Mark{{e.timeline.at(stormAt).Sub(started), "deadline of the storm"}}
 }

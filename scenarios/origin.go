@@ -26,12 +26,19 @@ type originUser struct {
 		sync.Mutex
 		user  store.User
 		waves [windows]wave
+		// commits are the updates in order.
+		commits []commit
 	}
-	// committed is the version of user, in milliseconds, and changed the moment
-	// of its commit in Unix nanoseconds.
-	committed, changed atomic.Int64
+	// committed is the version of user, in milliseconds.
+	committed atomic.Int64
 	// announced is the latest version whose invalidation was acknowledged.
 	announced atomic.Int64
+}
+
+// commit is when a version was committed.
+type commit struct {
+	version int64
+	at      time.Time
 }
 
 // windows are: before the storms (not counted), after the first, after the second.
@@ -121,9 +128,26 @@ func (o *origin) update(i int) store.User {
 	u.mu.user.UpdatedAt = time.UnixMilli(version).UTC()
 	name := fmt.Sprintf("Person %d, version %d", i, version)
 	u.mu.user.Name = &name
-	u.changed.Store(now.UnixNano())
+	u.mu.commits = append(u.mu.commits, commit{version, now})
 	u.committed.Store(version)
 	return u.mu.user
+}
+
+// replaced returns when a version of user i was replaced by a newer one, or false
+// when it is the newest.
+func (o *origin) replaced(i int, version int64) (time.Time, bool) {
+	u := &o.users[i]
+	if version >= u.committed.Load() {
+		return time.Time{}, false
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, c := range u.mu.commits {
+		if c.version > version {
+			return c.at, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // acknowledge notes that the cache has confirmed the invalidation of version.
@@ -137,7 +161,8 @@ func (u *originUser) acknowledge(version int64) {
 }
 
 // stampede sums up the waves of the storms over the users whose number has this
-// parity: the mean number of loads for one missing entry, and the worst.
+// parity and who were never updated: the mean number of loads for one missing
+// entry, and the worst.
 type stampede struct {
 	mean  float64
 	worst int
@@ -147,6 +172,9 @@ func (o *origin) stampede(parity int) stampede {
 	var s stampede
 	loads, missing := 0, 0
 	for i := parity; i < len(o.users); i += 2 {
+		if changes(i) {
+			continue
+		}
 		u := &o.users[i]
 		u.mu.Lock()
 		for _, w := range u.mu.waves[1:] {

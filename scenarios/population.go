@@ -17,8 +17,10 @@ import (
 // account is a user and what the workload knows of the user's sessions.
 type account struct {
 	id, email string
-	// revocations counts the log-out-everywheres that have started.
-	revocations atomic.Int64
+	// revoking and revoked count the log-out-everywheres that have started and
+	// those that were acknowledged. One that failed may still take effect, so it
+	// stays under way for good.
+	revoking, revoked atomic.Int64
 	// revokedBelow is the planner's: a session of this account with a smaller
 	// number is planned to have been revoked.
 	revokedBelow uint64
@@ -46,8 +48,8 @@ type session struct {
 	// or may not have happened.
 	doomed atomic.Bool
 	gone   atomic.Bool
-	// expires is the latest expiry that a refresh was acknowledged with, in
-	// Unix milliseconds.
+	// expires is the latest end that a refresh was acknowledged with, by the
+	// server's clock, in Unix milliseconds; 0 without one.
 	expires atomic.Int64
 }
 
@@ -155,7 +157,9 @@ func (p *population) createUsers(ctx context.Context, st *store.RedisStorage, pr
 // lifetime), and enters what is known of it.
 func (p *population) create(ctx context.Context, st *store.RedisStorage, s *session, expires time.Time) error {
 	a := s.account
-	before := a.revocations.Load()
+	// In this order: a revocation that ends between the two counts as under way.
+	revoked := a.revoked.Load()
+	before := a.revoking.Load()
 	created, err := st.Sessions.Create(ctx, store.NewSession{
 		UserID: a.id, UserAgent: &s.agent, IPAddress: &s.ip, ExpiresAt: expires,
 	})
@@ -163,11 +167,10 @@ func (p *population) create(ctx context.Context, st *store.RedisStorage, s *sess
 		return err
 	}
 	s.token = created.Token
-	s.expiresAtLeast(created.ExpiresAt)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.mu.sessions = append(a.mu.sessions, s)
-	if a.revocations.Load() != before {
+	if revoked != before || a.revoking.Load() != before {
 		// A revocation overlapped: which came first is the server's secret.
 		s.doomed.Store(true)
 	}

@@ -25,36 +25,6 @@ type reclaimSample struct {
 // sampleEvery is how often INFO is read; it looks at no key and so deletes none.
 const sampleEvery = 100 * time.Millisecond
 
-// measureOffset compares the server's clock with ours: of nine readings the one
-// with the shortest way there and back bounds the error best.
-func (e *expiry) measureOffset(ctx context.Context) error {
-	if e.env.Info == nil {
-		return nil
-	}
-	e.uncertainty = time.Hour
-	for range 9 {
-		sent := time.Now()
-		info, err := e.env.Info(ctx, "server")
-		done := time.Now()
-		if err != nil {
-			return fmt.Errorf("read the server's clock: %w", err)
-		}
-		usec, err := strconv.ParseInt(info["server_time_usec"], 10, 64)
-		if err != nil {
-			return fmt.Errorf("read the server's clock: INFO has server_time_usec %q", info["server_time_usec"])
-		}
-		half := done.Sub(sent) / 2
-		if half < e.uncertainty {
-			e.uncertainty = half
-			e.offset = time.UnixMicro(usec).Sub(sent.Add(half))
-		}
-	}
-	// The store and this scenario decide by our clock and the server by its own:
-	// what lies between them is in doubt.
-	e.uncertainty += e.offset.Abs()
-	return nil
-}
-
 // watch samples the server's count of expired keys until ctx ends.
 func (e *expiry) watch(ctx context.Context) {
 	if e.env.Info == nil {
@@ -97,12 +67,12 @@ func (e *expiry) sample(ctx context.Context) bool {
 // measurements compares what the server has deleted with what had ended by then.
 func (e *expiry) measurements() map[string]Measurement {
 	m := map[string]Measurement{
-		"clock-doubt": {e.uncertainty.Seconds() * 1000, "ms", "no reply is judged that is nearer to a session's end than this and one millisecond"},
+		"clock-doubt": {e.clockDoubt.Seconds() * 1000, "ms", "no reply is judged that is nearer to a session's end than this and one millisecond"},
 	}
-	if len(e.reclaim.samples) == 0 || e.reclaim.failed != nil {
+	if len(e.reclaim.samples) == 0 {
 		return m
 	}
-	storm := e.start.Add(time.Duration(stormAt * float64(e.env.For)))
+	storm := e.timeline.at(stormAt)
 	ends := e.ends()
 	for _, percent := range []int{50, 90, 99} {
 		if lag, ok := e.reclaimLag(ends, storm, percent); ok {
@@ -113,7 +83,7 @@ func (e *expiry) measurements() map[string]Measurement {
 		}
 	}
 	last := e.reclaim.samples[len(e.reclaim.samples)-1]
-	dead := endedBy(ends, last.at.Sub(e.start))
+	dead := endedBy(ends, last.at.Sub(e.timeline.start))
 	m["dead-at-end"] = Measurement{float64(max(int64(dead)-last.expired, 0)), "keys", "keys past their end that the server still held when the measured time was over"}
 	m["ended"] = Measurement{float64(dead), "keys", "keys (sessions and the indexes of their users) that ended in the measured time"}
 	return m
@@ -144,11 +114,19 @@ func endedBy(ends []time.Duration, t time.Duration) int {
 // reclaimLag finds the first sample after the storm at which percent of all that
 // had ended by the storm's deadline was deleted.
 func (e *expiry) reclaimLag(ends []time.Duration, storm time.Time, percent int) (time.Duration, bool) {
-	ended := endedBy(ends, storm.Sub(e.start)+time.Millisecond)
+	ended := endedBy(ends, storm.Sub(e.timeline.start)+time.Millisecond)
 	for _, s := range e.reclaim.samples {
 		if s.at.After(storm) && s.expired*100 >= int64(percent)*int64(ended) {
 			return s.at.Sub(storm), true
 		}
 	}
 	return 0, false
+}
+
+// checkSampling returns what ended the sampling early.
+func (e *expiry) checkSampling(context.Context) error {
+	if e.reclaim.failed != nil {
+		return fmt.Errorf("sample the server's count of expired keys: %w", e.reclaim.failed)
+	}
+	return nil
 }

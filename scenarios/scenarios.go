@@ -8,6 +8,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,9 +29,22 @@ type Scenario struct {
 	// sessions or users, when the caller names none.
 	Rate       float64
 	Population int
-	// New plans the workload. Nothing is sent before Workload.Load.
+	// Check refuses what the scenario cannot do; nil means nothing. It plans
+	// nothing and needs no Storage.
+	Check func(Env) error
+	// Need is how many bytes the server must have room for.
+	Need func(Env) int64
+	// New plans the workload of an Env that Check has passed. Nothing is sent
+	// before Workload.Load.
 	New func(Env) (*Workload, error)
 }
+
+// What a session (its index entry and its share of a user included) and a cached
+// user take at the most on average, in bytes, with room to spare.
+const (
+	bytesPerSession = 2048
+	bytesPerUser    = 1024
+)
 
 // Env is what a workload is made of.
 type Env struct {
@@ -52,8 +66,8 @@ type Env struct {
 	Progress func(done, total int)
 }
 
-// Workload is a scenario ready to run against one storage. Only Traffic,
-// Measure and Load are always set.
+// Workload is a scenario ready to run against one storage. Traffic, Measure,
+// Load and Invariants are always set.
 type Workload struct {
 	Traffic load.Traffic
 	Warmup  load.Schedule
@@ -78,7 +92,8 @@ type Workload struct {
 
 	Invariants   *Invariants
 	Measurements func() map[string]Measurement
-	Marks        func() []Mark
+	// Marks are moments worth seeing; started is when measuring really started.
+	Marks func(started time.Time) []Mark
 }
 
 // Measurement is a number that only this scenario measures.
@@ -86,6 +101,33 @@ type Measurement struct {
 	Value float64
 	Unit  string
 	About string
+}
+
+// readClock compares the server's clock with ours and returns by how much the
+// two may differ: the difference that was measured and the error of measuring
+// it, which the shortest of nine round trips bounds best. Without Info it is 0.
+func (e Env) readClock(ctx context.Context) (doubt time.Duration, err error) {
+	if e.Info == nil {
+		return 0, nil
+	}
+	shortest := time.Hour
+	for range 9 {
+		sent := time.Now()
+		info, err := e.Info(ctx, "server")
+		done := time.Now()
+		if err != nil {
+			return 0, fmt.Errorf("read the server's clock: %w", err)
+		}
+		usec, err := strconv.ParseInt(info["server_time_usec"], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read the server's clock: INFO has server_time_usec %q", info["server_time_usec"])
+		}
+		if half := done.Sub(sent) / 2; half < shortest {
+			shortest = half
+			doubt = half + time.UnixMicro(usec).Sub(sent.Add(half)).Abs()
+		}
+	}
+	return doubt, nil
 }
 
 // Mark is a moment worth seeing on the time axis, after the start of measuring.
@@ -140,14 +182,4 @@ func (e Env) schedule(d time.Duration) load.Schedule {
 		return load.Constant(e.Rate, d)
 	}
 	return load.Poisson(e.Rate, d)
-}
-
-// waitFor waits until t or the end of ctx.
-func waitFor(ctx context.Context, t time.Time) {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -175,11 +175,25 @@ func (c *Cache) load(ctx context.Context, id string) (CachedUser, bool, error) {
 		return CachedUser{}, false, nil
 	}
 	cached := CachedUser{User: user, CachedAt: truncate(time.Now()), FromSource: true}
-	keys := c.keys.cachedUser(userTag(id))
-	if err := c.fill(ctx, "fill cached user", keys, user.UpdatedAt, encodeCachedUser(cached), c.ttl()); err != nil {
+	if err := c.keep(ctx, cached, c.ttl()); err != nil {
 		c.stats.fillErrors.Add(1)
 	}
 	return cached, true, nil
+}
+
+// PutUser keeps a copy of a user that the caller has just read from the system
+// of record, for ttl (0: the cache's TTL, jitter taken off), as when a cache is
+// filled before it is used. A copy that is too old is refused, which is no
+// error.
+func (c *Cache) PutUser(ctx context.Context, u User, ttl time.Duration) error {
+	if ttl == 0 {
+		ttl = c.ttl()
+	}
+	return c.keep(ctx, CachedUser{User: u, CachedAt: truncate(time.Now())}, max(time.Millisecond, ttl))
+}
+
+func (c *Cache) keep(ctx context.Context, cached CachedUser, ttl time.Duration) error {
+	return c.fill(ctx, "fill cached user", c.keys.cachedUser(userTag(cached.ID)), cached.UpdatedAt, encodeCachedUser(cached), ttl)
 }
 
 // fill stores an entry unless it is too old.

@@ -80,6 +80,7 @@
 //	Sessions.List              2    for each 500 sessions; 1 more when the index has dangling entries
 //	Sessions.DeleteAllOfUser   2    epoch, sweep; 2 for each 500 sessions more
 //	Cache.User                 1    hit; 2 and the source when it misses
+//	Cache.PutUser              1
 //	Cache.InvalidateUser       1
 //	Cache.PutSession           1
 //	Cache.Session              1

@@ -1,0 +1,313 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/results"
+	"github.com/toriibench/toriibench/runner/load"
+	"github.com/toriibench/toriibench/scenarios"
+	"github.com/toriibench/toriibench/store"
+)
+
+// cellRun is one cell being measured.
+type cellRun struct {
+	bench    *bench
+	scenario scenarios.Scenario
+	target   compose.Target
+	client   client
+
+	topology *compose.Topology
+	storage  *store.RedisStorage
+	workload *scenarios.Workload
+	// cell is what there is to tell; its Scenario is empty until measuring began.
+	cell results.Cell
+}
+
+// What is done after a cell is bounded, also after an interrupt. Deleting keys
+// takes a walk through everything that an external server holds.
+const (
+	closeTime  = 30 * time.Second
+	deleteTime = 10 * time.Minute
+)
+
+// run starts the server, measures, and takes everything away again.
+func (c *cellRun) run(ctx context.Context) (err error) {
+	c.bench.progress.phase("start the server")
+	c.topology, err = c.bench.provider.Start(ctx, c.target, c.serverOptions())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close(ctx)) }()
+	c.resolveTarget()
+	ctx, stop := c.whileAlive(ctx)
+	defer stop()
+	if err := c.open(ctx); err != nil {
+		return causeOf(ctx, err)
+	}
+	defer func() { err = errors.Join(err, c.closeStorage(ctx)) }()
+	return causeOf(ctx, c.phases(ctx))
+}
+
+func (c *cellRun) serverOptions() compose.Options {
+	return compose.Options{
+		Log:       c.bench.progress,
+		Binary:    c.bench.options.binaries[c.target.Engine],
+		Image:     c.bench.options.images[c.target.Engine],
+		NeedBytes: c.scenario.Need(c.bench.options.env(c.scenario)),
+	}
+}
+
+// resolveTarget names the version that really runs where none was asked for,
+// so that the result can be compared with another day's.
+func (c *cellRun) resolveTarget() {
+	if c.target.URL != "" || c.target.Version != "" {
+		return
+	}
+	parts := strings.Split(c.topology.Version, ".")
+	resolved := c.target
+	resolved.Version = strings.Join(parts[:min(2, len(parts))], ".")
+	for _, other := range c.bench.plan.targets {
+		if other.String() == resolved.String() {
+			return // It is measured by that name already.
+		}
+	}
+	c.target = resolved
+}
+
+// whileAlive ends the context when the server does, with the server's own words
+// as the cause.
+func (c *cellRun) whileAlive(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-c.topology.Died():
+			cancel(fmt.Errorf("the server ended in mid-run: %w", c.topology.Err()))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// causeOf tells why ctx ended instead of that it did.
+func causeOf(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (c *cellRun) open(ctx context.Context) (err error) {
+	cfg := c.storeConfig()
+	c.storage, err = store.Open(ctx, cfg, c.client.dial)
+	return err
+}
+
+func (c *cellRun) storeConfig() store.Config {
+	return store.Config{
+		URLs:      c.topology.URLs,
+		KeyPrefix: c.bench.prefix,
+	}
+}
+
+// closeStorage deletes what was written where the server stays.
+func (c *cellRun) closeStorage(ctx context.Context) error {
+	var err error
+	if c.topology.Provider == compose.External().Name() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+		defer cancel()
+		c.bench.progress.phase("delete the run's keys")
+		if _, err = c.storage.DeleteAll(ctx); err != nil {
+			err = fmt.Errorf("delete the run's keys (they begin with %q): %w", c.storeConfig().KeyPrefix, err)
+		}
+	}
+	return errors.Join(err, c.storage.Close())
+}
+
+func (c *cellRun) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	return c.topology.Close(ctx)
+}
+
+// phases goes through a cell's phases: load and verify the population, warm up,
+// drain, measure, drain, check.
+func (c *cellRun) phases(ctx context.Context) (err error) {
+	if c.workload, err = c.scenario.New(c.env()); err != nil {
+		return err
+	}
+	before, err := c.info(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.load(ctx); err != nil {
+		c.tooSlow(err)
+		return fmt.Errorf("load the population: %w", err)
+	}
+	loaded, err := c.info(ctx)
+	if err != nil {
+		return err
+	}
+	result, cost, err := c.drive(ctx)
+	if result == nil {
+		return err
+	}
+	c.cell = c.newCell(result)
+	c.bench.result.Environment.Pacing = result.Waiter
+	c.addCost(result, cost)
+	c.addMemory(before, loaded)
+	if err == nil {
+		err = c.check(ctx)
+	}
+	if err != nil {
+		c.disprove("broken off: " + oneLine(causeOf(ctx, err)))
+	}
+	c.addFindings(result.Started)
+	return err
+}
+
+// load stores the population over connections of its own, which are gone when
+// the memory is looked at: their buffers would count as the sessions'.
+func (c *cellRun) load(ctx context.Context) error {
+	c.bench.progress.phase("load")
+	loader, err := store.Open(ctx, c.storeConfig(), c.client.dial)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.workload.Load(ctx, loader), loader.Close())
+}
+
+// tooSlow keeps a cell that could not be measured as one that proves nothing.
+func (c *cellRun) tooSlow(err error) {
+	if errors.Is(err, scenarios.ErrTooSlow) {
+		c.cell = c.newCell(&load.Result{})
+		c.cell.Reasons = []string{oneLine(err)}
+	}
+}
+
+func (c *cellRun) env() scenarios.Env {
+	env := c.bench.options.env(c.scenario)
+	env.Storage, env.Info, env.Progress = c.storage, c.topology.Info, c.bench.progress.loading
+	return env
+}
+
+// drive runs the traffic. It returns a result whenever measuring had begun, also
+// with an error.
+func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := newWatcher(ctx, c.workload.Watch)
+	defer watch.stop()
+	var before *cost
+	result, err := load.Run(ctx, load.Config{
+		Warmup: c.workload.Warmup, Measure: c.workload.Measure, Workers: c.workload.Workers,
+		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed,
+		OnPhase: func(phase load.Phase) {
+			c.bench.progress.phase(string(phase))
+			if c.workload.OnPhase != nil {
+				c.workload.OnPhase(ctx, phase)
+			}
+			if phase == load.PhaseMeasure {
+				before = new(c.spent(ctx))
+				watch.start()
+			}
+			if phase == load.PhaseDrain {
+				watch.stop()
+			}
+		},
+		OnInterval: func(i load.Interval) {
+			if err := c.logInterval(i); err != nil {
+				cancel(err)
+			}
+		},
+	}, c.workload.Traffic)
+	if before == nil {
+		return nil, cost{}, err
+	}
+	return result, c.spent(context.WithoutCancel(ctx)).since(*before), causeOf(ctx, err)
+}
+
+// logInterval writes a second's histograms to the log.
+func (c *cellRun) logInterval(i load.Interval) error {
+	cell := results.Cell{Scenario: c.scenario.Name, Target: c.target.String(), Client: c.client.name}
+	for _, op := range i.Operations {
+		for clock, h := range map[string]*hdrhistogram.Histogram{
+			results.ClockResponse: op.Response, results.ClockService: op.Service, results.ClockLag: op.Lag,
+		} {
+			if err := c.bench.log.Append(results.Tag(cell.ID(), op.Name, clock), i.Start, i.End, h); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// check looks at what is left.
+func (c *cellRun) check(ctx context.Context) error {
+	c.bench.progress.phase("check")
+	if c.workload.Check == nil {
+		return nil
+	}
+	if err := c.workload.Check(ctx); err != nil {
+		return fmt.Errorf("check what is left: %w", err)
+	}
+	return nil
+}
+
+// info reads the fields of INFO that a cell needs before and after.
+func (c *cellRun) info(ctx context.Context) (map[string]string, error) {
+	info, err := c.topology.Info(ctx, "memory")
+	if err != nil {
+		return nil, fmt.Errorf("read INFO: %w", err)
+	}
+	return info, nil
+}
+
+// watcher runs a workload's sampling beside the traffic.
+type watcher struct {
+	watch  func(context.Context)
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+func newWatcher(ctx context.Context, watch func(context.Context)) *watcher {
+	ctx, cancel := context.WithCancel(ctx)
+	return &watcher{watch: watch, ctx: ctx, cancel: cancel}
+}
+
+func (w *watcher) start() {
+	if w.watch != nil {
+		w.done.Go(func() { w.watch(w.ctx) })
+	}
+}
+
+// stop ends the sampling and waits for its end. It may be called twice.
+func (w *watcher) stop() {
+	w.cancel()
+	w.done.Wait()
+}
+
+// settings puts together what a reader needs to repeat the cell.
+func (c *cellRun) settings() map[string]string {
+	all := map[string]string{
+		"origin":  c.topology.Origin,
+		"workers": strconv.Itoa(c.workload.Workers),
+		"timeout": c.bench.options.timeout.String(),
+		"warmup":  c.bench.options.warmup.String(),
+	}
+	for name, value := range c.client.settings(c.storeConfig()) {
+		all["client "+name] = value
+	}
+	maps.Copy(all, c.workload.Settings)
+	return all
+}

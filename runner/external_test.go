@@ -1,0 +1,145 @@
+package runner
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/toriibench/toriibench/compose"
+)
+
+// someoneElses is a server that is not ours to change: it has a password and a
+// key of somebody else's.
+type someoneElses struct {
+	address  string
+	password string
+}
+
+func startSomeoneElses(t *testing.T) someoneElses {
+	t.Helper()
+	server, err := compose.Native().Start(t.Context(), compose.Target{Engine: compose.Redis, Topology: compose.Standalone}, compose.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close(context.Background()) })
+	s := someoneElses{address: strings.TrimPrefix(server.URLs[0], "redis://")}
+	s.ask(t, "SET theirs untouched")
+	s.ask(t, "CONFIG SET requirepass opensesame")
+	s.password = "opensesame"
+	return s
+}
+
+func (s someoneElses) url() string { return "redis://:" + s.password + "@" + s.address }
+
+// ask sends one inline command and returns the first line of the reply.
+func (s someoneElses) ask(t *testing.T, command string) string {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", s.address, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	replies := bufio.NewReader(conn)
+	say := func(command string) string {
+		fmt.Fprintf(conn, "%s\r\n", command)
+		line, err := replies.ReadString('\n')
+		if err != nil || strings.HasPrefix(line, "-") {
+			t.Fatalf("%s: %q %v", command, line, err)
+		}
+		return strings.TrimSpace(line)
+	}
+	if s.password != "" {
+		say("AUTH " + s.password)
+	}
+	return say(command)
+}
+
+// wantUntouched looks for exactly their key.
+func (s someoneElses) wantUntouched(t *testing.T) {
+	t.Helper()
+	if n := s.ask(t, "DBSIZE"); n != ":1" {
+		t.Errorf("the server holds %s keys, want theirs alone", n)
+	}
+	if n := s.ask(t, "EXISTS theirs"); n != ":1" {
+		t.Error("their key is gone")
+	}
+}
+
+// wantSecret fails if the password stands in what was printed or written.
+func (s someoneElses) wantSecret(t *testing.T, got outcome, out string) {
+	t.Helper()
+	if strings.Contains(got.stdout+got.stderr, s.password) {
+		t.Errorf("the password was printed:\n%s%s", got.stdout, got.stderr)
+	}
+	err := filepath.WalkDir(out, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if strings.Contains(string(data), s.password) {
+			t.Errorf("the password stands in %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnExternalServerKeepsWhatItHadAndNothingOfOurs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	server, out := startSomeoneElses(t), t.TempDir()
+	got := call(t.Context(), quick(out, "--provider", "auto", "--target", server.url(), "--client", "valkey-go")...)
+	if got.code != exitFine && got.code != exitNoProof {
+		t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
+	}
+	if cells := readRun(t, onlyRun(t, out)).Cells; len(cells) != 3 {
+		t.Errorf("%d cells, want one for each scenario", len(cells))
+	}
+	server.wantUntouched(t)
+	server.wantSecret(t, got, out)
+}
+
+func TestAnInterruptedRunTakesItsKeysFromAnExternalServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	server, out := startSomeoneElses(t), t.TempDir()
+	got := inMidRun(t, out, func() {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+	}, quick(out, "--provider", "auto", "--target", server.url(), "--client", "go-redis", "--scenario", "session-churn", "--for", "20s")...)
+	if got.code != exitInterrupted {
+		t.Errorf("exit code %d:\n%s", got.code, got.stderr)
+	}
+	server.wantUntouched(t)
+	server.wantSecret(t, got, out)
+}
+
+func TestAnExternalServerWithoutRoomIsRefused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	server, out := startSomeoneElses(t), t.TempDir()
+	server.ask(t, "CONFIG SET maxmemory 8mb")
+	got := call(t.Context(), quick(out, "--provider", "auto", "--target", server.url(), "--population", "100000")...)
+	if got.code != exitFault || !strings.Contains(sentence(got.stderr), "maxmemory") {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+	server.wantUntouched(t)
+	server.wantSecret(t, got, out)
+}
