@@ -92,7 +92,7 @@ type churn struct {
 	pop  population
 	plan *churnPlan
 	inv  struct {
-		found, gone, payload, refresh, ttl *Invariant
+		found, gone, payload, refresh, listed, ttl *Invariant
 	}
 }
 
@@ -112,6 +112,7 @@ func newChurn(env Env) (*Workload, error) {
 	c.inv.gone = inv.add("no-logged-out-session-served")
 	c.inv.payload = inv.add("payload-belongs-to-the-token")
 	c.inv.refresh = inv.add("no-refresh-lost")
+	c.inv.listed = inv.add("list-agrees-with-logins")
 	c.inv.ttl = inv.add("every-session-has-a-ttl")
 	return &Workload{
 		Traffic:    c,
@@ -120,7 +121,7 @@ func newChurn(env Env) (*Workload, error) {
 		Settings:   c.settings(),
 		Sessions:   env.Population,
 		Load:       c.load,
-		Check:      c.checkTTLs,
+		Check:      c.checkRest,
 		Invariants: &inv,
 	}, nil
 }
@@ -175,8 +176,7 @@ func (c *churn) Do(ctx context.Context, op *load.Op) (int, error) {
 	case churnLogout:
 		return c.logout(ctx, op)
 	case churnList:
-		_, err := c.env.Storage.Sessions.List(ctx, c.pop.session(op.Subject).account.id)
-		return op.Kind, err
+		return op.Kind, c.list(ctx, c.pop.session(op.Subject).account)
 	default:
 		return op.Kind, c.revoke(ctx, c.pop.session(op.Subject).account)
 	}
@@ -295,6 +295,41 @@ func (c *churn) logout(ctx context.Context, op *load.Op) (int, error) {
 	return op.Kind, nil
 }
 
+// list compares a user's list of sessions with what is certain: it holds every
+// live session and none that has gone.
+func (c *churn) list(ctx context.Context, a *account) error {
+	gone := map[string]bool{}
+	var open []*session
+	a.mu.Lock()
+	for _, s := range a.mu.sessions {
+		if s.gone.Load() {
+			gone[s.token.Hash()] = true
+		} else {
+			open = append(open, s)
+		}
+	}
+	a.mu.Unlock()
+	listed, err := c.env.Storage.Sessions.List(ctx, a.id)
+	if err != nil {
+		return err
+	}
+	found := map[string]bool{}
+	for _, s := range listed {
+		found[s.TokenHash] = true
+		c.inv.listed.check(!gone[s.TokenHash] && s.UserID == a.id, func() string {
+			return "the list of " + a.id + " holds a session that had been logged out, or somebody else's"
+		})
+	}
+	for _, s := range open {
+		if !s.doomed.Load() {
+			c.inv.listed.check(found[s.token.Hash()], func() string {
+				return "the list of " + a.id + " lacks a live session"
+			})
+		}
+	}
+	return nil
+}
+
 // revoke logs a user out everywhere. What was open before it started must be
 // gone once it is acknowledged.
 func (c *churn) revoke(ctx context.Context, a *account) error {
@@ -314,6 +349,21 @@ func (c *churn) revoke(ctx context.Context, a *account) error {
 	}
 	a.revoked.Add(1)
 	return nil
+}
+
+// checkRest looks at what is left when all traffic has ended: the lists of every
+// tenth user, and times to live.
+func (c *churn) checkRest(ctx context.Context) error {
+	err := loading(ctx, (len(c.pop.accounts)+9)/10, nil, func(ctx context.Context, i int) error {
+		if err := c.list(ctx, c.pop.accounts[10*i]); err != nil {
+			return fmt.Errorf("list a user's sessions: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.checkTTLs(ctx)
 }
 
 // checkTTLs looks at the time to live of every tenth session that should still

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -123,6 +124,22 @@ func TestALoggedOutSessionThatIsStillServedIsFound(t *testing.T) {
 	env.Profile = "P4"
 	w, _ := drive(t, SessionChurn(), env)
 	if checked, violated := count(t, w, "no-logged-out-session-served"); violated == 0 {
+		t.Errorf("none of %d checks found it", checked)
+	}
+}
+
+func TestASessionThatIsMissingInTheListIsFound(t *testing.T) {
+	var n atomic.Int64
+	// A store that forgets one session in ten when it writes the index.
+	forgetful := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
+		if s.Name == "session_create" && n.Add(1)%10 == 0 {
+			keys = slices.Clone(keys)
+			keys[1] += "lost"
+		}
+		return next.Eval(ctx, s, keys, args...)
+	}}
+	w, _ := drive(t, SessionChurn(), short(open(t, inMemory, forgetful.dial(memory.Dial))))
+	if checked, violated := count(t, w, "list-agrees-with-logins"); violated == 0 {
 		t.Errorf("none of %d checks found it", checked)
 	}
 }

@@ -161,4 +161,7 @@ type Result struct {
 	RecorderWaits int64
 	// Waiter names what paced the arrivals.
 	Waiter string
+	// Unsettled tells that operations of the warm-up were still under way when
+	// measuring began.
+	Unsettled bool
 }

@@ -49,6 +49,8 @@ type engine struct {
 	traffic Traffic
 	waiter  Waiter
 	errors  errorSamples
+	// unsettled tells that the warm-up's operations did not all come back.
+	unsettled bool
 }
 
 // warmUp performs the warm-up. Nothing of it is kept but error texts.
@@ -97,6 +99,7 @@ func (e *engine) perform(ctx context.Context, p *phase, what plan) (time.Duratio
 	}
 	e.cfg.OnPhase(what.after)
 	if !p.settle(ctx, e.cfg.Drain) {
+		e.unsettled = e.unsettled || what.after == PhaseSettle
 		e.errors.add(fmt.Errorf("%s: operations did not come back within %v", what.after, e.cfg.Drain))
 	}
 	switch {
@@ -122,6 +125,7 @@ func (e *engine) result(r *recorder, ended time.Duration) *Result {
 		ErrorSamples:  e.errors.list(),
 		RecorderWaits: r.waits(),
 		Waiter:        e.waiter.String(),
+		Unsettled:     e.unsettled,
 	}
 	out.count(r.totals)
 	out.Abandoned = out.Sent

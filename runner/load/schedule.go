@@ -114,9 +114,9 @@ func (g stage) validate() error {
 			return err
 		}
 	}
-	// In this order, since span of an unbounded step may overflow.
-	if g.each <= 0 || g.each > MaxSpan || g.span() > MaxSpan {
-		return fmt.Errorf("schedule: %s lasts %v; a stage lasts more than 0 and at most %v", g.name(), g.each, MaxSpan)
+	// The division keeps the span of very many steps from overflowing.
+	if g.each <= 0 || g.each > MaxSpan/time.Duration(g.count()) {
+		return fmt.Errorf("schedule: %s lasts %d times %v; a stage lasts more than 0 and at most %v", g.name(), g.count(), g.each, MaxSpan)
 	}
 	return nil
 }
@@ -130,11 +130,14 @@ func checkRate(rate float64) error {
 }
 
 // span is how long the whole stage lasts.
-func (g stage) span() time.Duration {
+func (g stage) span() time.Duration { return g.each * time.Duration(g.count()) }
+
+// count is how many steps the stage has.
+func (g stage) count() int {
 	if g.shape == steps {
-		return g.each * time.Duration(len(g.rates))
+		return len(g.rates)
 	}
-	return g.each
+	return 1
 }
 
 // Duration is how long the schedule lasts, 0 for an invalid one.

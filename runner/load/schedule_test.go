@@ -324,3 +324,13 @@ func FuzzParseSchedule(f *testing.F) {
 		}
 	})
 }
+
+func TestVeryManyStepsDoNotOverflow(t *testing.T) {
+	rates := make([]float64, 106_752)
+	for i := range rates {
+		rates[i] = 1
+	}
+	if s := Steps(24*time.Hour, rates...); s.Validate() == nil {
+		t.Errorf("a schedule of %v passes for valid", s.Duration())
+	}
+}

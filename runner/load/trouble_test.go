@@ -78,6 +78,28 @@ func TestTargetThatNeverReturns(t *testing.T) {
 	})
 }
 
+func TestWarmUpThatGoesOnIntoTheMeasuredPhaseIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stuck := make(chan struct{})
+		defer close(stuck)
+		measuring := false
+		r := mustRun(t, Config{
+			Warmup: Constant(100, 100*time.Millisecond), Measure: Constant(100, time.Second), Drain: 10 * time.Millisecond,
+			OnPhase: func(p Phase) { measuring = p == PhaseMeasure },
+		}, &script{
+			do: func(context.Context, *Op) (int, error) {
+				if !measuring {
+					<-stuck
+				}
+				return 0, nil
+			},
+		})
+		if verdict, reasons := Judge(r, Limits{}); !r.Unsettled || verdict != Invalid {
+			t.Errorf("unsettled %v, verdict %s because of %q", r.Unsettled, verdict, reasons)
+		}
+	})
+}
+
 func TestInterruptKeepsWhatWasMeasured(t *testing.T) {
 	died := errors.New("server died")
 	hang := func(ctx context.Context, _ *Op) (int, error) {

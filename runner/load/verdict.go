@@ -70,6 +70,7 @@ func invalidity(r *Result, limits Limits) (reasons []string) {
 	budget := max(0, limits.ErrorBudget)
 	broken(float64(r.Errors) > budget*offered,
 		"%d operations failed, %.4f %% of those offered; at most %.4g %% may.", r.Errors, 100*float64(r.Errors)/offered, 100*budget)
+	broken(r.Unsettled, "operations of the warm-up were still under way when measuring began; all must have come back.")
 	broken(r.Abandoned > 0, "%d operations never came back; none may stay out.", r.Abandoned)
 	broken(r.Drained > limits.Drained,
 		"the last operations took %v to come back after the schedule's end; at most %v is allowed.", r.Drained, limits.Drained)

@@ -34,6 +34,7 @@ func TestJudge(t *testing.T) {
 		{"one error where none may be", func(r *Result) { r.Errors = 1 }, Limits{ErrorBudget: -1}, Invalid, []string{"at most 0 %"}},
 		{"none where none may be", func(*Result) {}, Limits{ErrorBudget: -1}, Valid, nil},
 		{"abandoned", func(r *Result) { r.Abandoned = 2 }, Limits{}, Invalid, []string{"2 operations never came back"}},
+		{"a warm-up that goes on", func(r *Result) { r.Unsettled = true }, Limits{}, Invalid, []string{"warm-up were still under way"}},
 		{"a long drain", func(r *Result) { r.Drained = time.Second + 1 }, Limits{}, Invalid, []string{"1.000000001s", "at most 1s"}},
 		{"late", func(*Result) {}, Limits{Lag: 10 * time.Microsecond}, Degraded, []string{"lag p99 was 20", "at most 10µs"}},
 		{"recorder too slow", func(r *Result) { r.RecorderWaits = 3 }, Limits{}, Degraded, []string{"waited 3 times"}},
