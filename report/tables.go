@@ -227,6 +227,10 @@ func operationsTable(s *scenario, notes *footnotes) table {
 	t := table{title: "other operations, response time", columns: columns, keys: len(columns)}
 	var rows []row
 	for _, operation := range s.operations()[1:] {
+		if n, ok := tooFew(s, operation); ok {
+			notes.remark(fmt.Sprintf("%s: too few to say anything of its times (%s in a cell at the most)", clean(operation), thousands(n)))
+			continue
+		}
 		for i, c := range s.cells {
 			name := field{text: clean(operation)}
 			if i > 0 {
@@ -246,6 +250,19 @@ func operationsTable(s *scenario, notes *footnotes) table {
 		return field{text: "0"}
 	})
 	return t
+}
+
+// tooFew says whether no cell has enough of an operation for even its median, and
+// gives the most that a cell has. What failed is always shown.
+func tooFew(s *scenario, operation string) (most int64, ok bool) {
+	for _, c := range s.cells {
+		n := c.Operations[operation]
+		if n.Response.P50 != nil || n.Errors > 0 {
+			return 0, false
+		}
+		most = max(most, n.Count)
+	}
+	return most, true
 }
 
 // measurementsTable sets a scenario's own numbers side by side, a column for

@@ -95,14 +95,18 @@ func (p *program) bench(ctx context.Context, o *benchOptions) error {
 	}
 	provider, why, err := compose.Choose(ctx, o.provider, plan.targets, compose.Options{})
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	fmt.Fprintf(p.stderr, "servers: %s\n", why)
 	b, err := p.newBench(o, plan, provider)
 	if err != nil {
 		return err
 	}
-	return b.finish(b.run(ctx))
+	err = b.rehearse(ctx)
+	if err == nil {
+		err = b.run(ctx)
+	}
+	return b.finish(err)
 }
 
 // benchPlan is what the words of the options mean.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/compose/debian"
 	"github.com/toriibench/toriibench/results"
 	"github.com/toriibench/toriibench/scenarios"
 )
@@ -57,11 +58,33 @@ func (plan *benchPlan) cells() int {
 	return len(plan.scenarios) * len(plan.targets) * len(plan.clients)
 }
 
+// rehearse starts every target once, which fetches what is not here yet, so that
+// one that cannot be had shows before minutes were spent on the others.
+func (b *bench) rehearse(ctx context.Context) error {
+	for _, t := range b.plan.targets {
+		c := &cellRun{bench: b, scenario: b.plan.scenarios[0], target: t}
+		topology, err := b.provider.Start(ctx, t, c.serverOptions())
+		if errors.Is(err, compose.ErrNotSupported) || errors.Is(err, debian.ErrUnknownVersion) {
+			return usage(err)
+		}
+		if err != nil {
+			return causeOf(ctx, err)
+		}
+		if topology.Provider == compose.External().Name() {
+			fmt.Fprintf(b.program.stderr, "%s is not ours: all keys of this run begin with %q and are deleted at the end; "+
+				"after a second interrupt or a kill they stay, and you delete them\n", t, b.prefix+":{")
+		}
+		if err := topology.Close(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // run measures all cells, the targets of one scenario and client one after the
 // other, so that what is compared lies close together in time. After each cell
 // the run's file is written, so that little is lost whatever comes.
 func (b *bench) run(ctx context.Context) error {
-	defer b.progress.close()
 	for _, s := range b.plan.scenarios {
 		for _, c := range b.plan.clients {
 			for _, t := range b.plan.targets {
@@ -106,6 +129,7 @@ func (b *bench) cell(ctx context.Context, s scenarios.Scenario, t compose.Target
 // happened into an error with the right exit code. Numbers that cannot be
 // written are told all the same.
 func (b *bench) finish(runErr error) error {
+	b.progress.close()
 	if err := b.log.Close(); err != nil {
 		runErr = errors.Join(runErr, err)
 	}

@@ -24,7 +24,7 @@ func (c *cellRun) newCell(r *load.Result) results.Cell {
 		Verdict:  results.Verdict(verdict),
 		Reasons:  reasons,
 		Schedule: c.workload.Measure.String(),
-		Settings: c.settings(),
+		Settings: c.settings(r.Workers),
 
 		Offered:      r.Offered,
 		Sent:         r.Sent,

@@ -298,10 +298,10 @@ func (w *watcher) stop() {
 }
 
 // settings puts together what a reader needs to repeat the cell.
-func (c *cellRun) settings() map[string]string {
+func (c *cellRun) settings(workers int) map[string]string {
 	all := map[string]string{
 		"origin":  c.topology.Origin,
-		"workers": strconv.Itoa(c.workload.Workers),
+		"workers": strconv.Itoa(workers),
 		"timeout": c.bench.options.timeout.String(),
 		"warmup":  c.bench.options.warmup.String(),
 	}

@@ -60,6 +60,15 @@ func kernel() string {
 	return strings.TrimSpace(string(release))
 }
 
+// version is the program's own: a release's, or the commit it was built from.
+func version() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return build.Main.Version
+}
+
 // versions lists the program's own version and those of the libraries whose
 // behaviour is in the numbers.
 func versions() map[string]string {

@@ -41,7 +41,7 @@ func newProgress(out io.Writer, cells int, traffic time.Duration) *progress {
 	}
 	p.bar = progressbar.NewOptions64(p.total(),
 		progressbar.OptionSetWriter(out),
-		progressbar.OptionSetWidth(24),
+		progressbar.OptionSetWidth(barWidth),
 		progressbar.OptionSetPredictTime(false),
 		progressbar.OptionSetRenderBlankState(true),
 		progressbar.OptionClearOnFinish(),
@@ -72,9 +72,28 @@ func (p *progress) draw() {
 	done := time.Duration(max(p.mu.done-1, 0)) * p.perCell
 	done += min(p.mu.spent+time.Since(p.mu.began), p.perCell)
 	left := (time.Duration(p.cells)*p.perCell - done).Round(time.Second)
-	p.bar.Describe(fmt.Sprintf("%d/%d %s: %s, about %s left", p.mu.done, p.cells, p.mu.what, p.mu.phase, left))
+	p.bar.Describe(p.describe(left, terminalWidth(p.out)))
 	// The bar fails only where its writer does; then there is nobody to tell.
 	_ = p.bar.Set64(done.Milliseconds())
+}
+
+// The bar and what the library prints around it leave the rest of a line to the
+// description, which must not wrap.
+const (
+	barWidth    = 12
+	aroundBar   = barWidth + 12
+	fewestWords = 12
+)
+
+// describe says where the run is in what a line of the terminal has room for; the
+// end, which changes, is kept. It is called with the lock held.
+func (p *progress) describe(left time.Duration, width int) string {
+	text := []rune(fmt.Sprintf("%d/%d %s: %s, %s left", p.mu.done, p.cells, p.mu.what, p.mu.phase, left))
+	room := max(width-aroundBar, fewestWords)
+	if len(text) > room {
+		text = append([]rune("…"), text[len(text)-room+1:]...)
+	}
+	return string(text)
 }
 
 // cell begins the next cell.
@@ -132,9 +151,11 @@ func (p *progress) close() {
 	}
 }
 
+// isTerminal says whether w is a terminal that can move its cursor and has
+// colours.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
 // terminalWidth is the width to lay tables out for.

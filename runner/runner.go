@@ -57,7 +57,7 @@ type program struct {
 // Main runs the program with these arguments and returns its exit code. The
 // first interrupt stops it gently, the second at once.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := withSignals(ctx)
+	ctx, stop := withSignals(ctx, stderr)
 	defer stop()
 	p := &program{stdout: stdout, stderr: stderr}
 	root := p.root() //nolint:contextcheck // Cobra hands the context to each command.
@@ -70,7 +70,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 
 // withSignals ends the context at the first signal and lets the second one kill
 // the process as if nobody listened; the kernel takes the servers with it.
-func withSignals(ctx context.Context) (context.Context, func()) {
+func withSignals(ctx context.Context, stderr io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -78,6 +78,7 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 		select {
 		case <-signals:
 			signal.Stop(signals)
+			fmt.Fprintln(stderr, "\ntoriibench: stopping and cleaning up; interrupt again to end at once")
 			cancel(errInterrupted)
 		case <-ctx.Done():
 		}
@@ -93,14 +94,14 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 func (p *program) exitCode(ctx context.Context, err error) int {
 	var f *fault
 	switch {
-	case err == nil:
-		return exitFine
 	case errors.Is(err, errInterrupted) || errors.Is(context.Cause(ctx), errInterrupted):
 		for _, other := range beside(err, errInterrupted) {
 			fmt.Fprintf(p.stderr, "toriibench: %v\n", other)
 		}
 		fmt.Fprintln(p.stderr, "toriibench: interrupted")
 		return exitInterrupted
+	case err == nil:
+		return exitFine
 	}
 	fmt.Fprintf(p.stderr, "toriibench: %v\n", err)
 	if errors.As(err, &f) {
@@ -112,6 +113,9 @@ func (p *program) exitCode(ctx context.Context, err error) int {
 // beside returns the joined parts of err that are not about known, nor about the
 // context that it ended.
 func beside(err, known error) []error {
+	if err == nil {
+		return nil
+	}
 	if !errors.Is(err, known) && !errors.Is(err, context.Canceled) {
 		return []error{err}
 	}
@@ -135,6 +139,7 @@ func (p *program) root() *cobra.Command {
 		Short: "Measure how session stores behave on Redis and Valkey",
 		Long: `toriibench drives a session store with open-loop traffic against real Redis and
 Valkey servers, which it starts by itself, and says what a session costs there.`,
+		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},

@@ -44,7 +44,7 @@ var stormNames = [...]string{"hit", "load", "load-uncoalesced", "update"}
 const (
 	// originLatency is what the simulated system of record takes to answer.
 	originLatency = 20 * time.Millisecond
-	updateShare   = 0.005
+	updateShare   = 0.001
 	// expiryAt and coldAt are the moments of the two storms, as shares of the
 	// measured time.
 	expiryAt = 0.4

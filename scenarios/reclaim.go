@@ -78,7 +78,7 @@ func (e *expiry) measurements() map[string]Measurement {
 		if lag, ok := e.reclaimLag(ends, storm, percent); ok {
 			m[fmt.Sprintf("reclaim-%d%%", percent)] = Measurement{
 				lag.Seconds() * 1000, "ms",
-				fmt.Sprintf("after the storm's deadline until the server had deleted %d %% of what had ended", percent),
+				fmt.Sprintf("after the storm's deadline until the server had deleted as many keys as %d %% of those that had ended by then; more end later", percent),
 			}
 		}
 	}

@@ -122,6 +122,10 @@ func readEntry(dir string) (Entry, error) {
 			return Entry{}, fmt.Errorf("read cache entry %s: %s is missing", dir, filepath.Base(path))
 		}
 	}
+	// A file that was cut short would end the server with a bus error.
+	if there, err := size(dir); err != nil || there != e.Bytes+int64(len(data)) {
+		return Entry{}, fmt.Errorf("read cache entry %s: its files are not those that were fetched", dir)
+	}
 	return e, nil
 }
 

@@ -43,6 +43,12 @@ func TestEntries(t *testing.T) {
 	if err := os.Remove(filepath.Join(c.entryDir("redis", "9.2.0", architecture()), "lib", "ld.so")); err != nil {
 		t.Fatal(err)
 	}
+	fakeEntry(t, c, Entry{Engine: "redis", Version: "9.4.0", Architecture: architecture(), Bytes: 5})
+	cut := filepath.Join(c.entryDir("redis", "9.5.0", architecture()), "lib", "ld.so")
+	fakeEntry(t, c, Entry{Engine: "redis", Version: "9.5.0", Architecture: architecture()})
+	if err := os.WriteFile(cut, []byte("other"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	broken := c.entryDir("redis", "9.3.0", architecture())
 	if err := errors.Join(os.MkdirAll(broken, 0o755), os.WriteFile(filepath.Join(broken, entryName), []byte("{"), 0o644)); err != nil {
 		t.Fatal(err)

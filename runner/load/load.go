@@ -161,6 +161,9 @@ type Result struct {
 	RecorderWaits int64
 	// Waiter names what paced the arrivals.
 	Waiter string
+	// Queued operations became due while all Workers were waiting for the traffic.
+	Queued  int64
+	Workers int
 	// Unsettled tells that operations of the warm-up were still under way when
 	// measuring began.
 	Unsettled bool

@@ -36,6 +36,8 @@ type phase struct {
 	planned Op
 	// start is set before the first operation is pushed.
 	start time.Time
+	// queued operations became due while no worker was free; it is the pacer's.
+	queued int64
 	// refused operations found the backlog full.
 	refused atomic.Int64
 
@@ -93,6 +95,9 @@ func (p *phase) pace(ctx context.Context, s Schedule, rng *rand.Rand, w Waiter) 
 		}
 		now := p.now()
 		for n := 0; ok && p.planned.Due <= now && n < burst; n++ {
+			if p.backlog.idle.Load() <= 0 {
+				p.queued++
+			}
 			if !p.backlog.push(&p.planned) {
 				p.refused.Add(1)
 			}

@@ -126,6 +126,8 @@ func (e *engine) result(r *recorder, ended time.Duration) *Result {
 		RecorderWaits: r.waits(),
 		Waiter:        e.waiter.String(),
 		Unsettled:     e.unsettled,
+		Queued:        r.phase.queued,
+		Workers:       len(r.phase.workers),
 	}
 	out.count(r.totals)
 	out.Abandoned = out.Sent

@@ -80,12 +80,25 @@ func invalidity(r *Result, limits Limits) (reasons []string) {
 // doubts says why the latencies are not to be taken at face value.
 func doubts(r *Result, limits Limits) (reasons []string) {
 	if lag := r.LagQuantile(0.99); lag > limits.Lag {
-		reasons = append(reasons, fmt.Sprintf("the generator started operations late: lag p99 was %v; at most %v is punctual.", brief(lag), limits.Lag))
+		reasons = append(reasons, lateness(r, lag, limits))
 	}
 	if r.RecorderWaits > 0 {
 		reasons = append(reasons, fmt.Sprintf("workers waited %d times for their samples to be recorded; they must never.", r.RecorderWaits))
 	}
 	return reasons
+}
+
+// queuedShare is from when on lateness is laid to the traffic.
+const queuedShare = 0.01
+
+// lateness says who was late: the generator, or a traffic that kept all workers
+// waiting.
+func lateness(r *Result, lag time.Duration, limits Limits) string {
+	if float64(r.Queued) > queuedShare*float64(r.Offered) {
+		return fmt.Sprintf("operations waited for a worker: %d of %d became due while all %d workers were waiting for the server; lag p99 was %v, at most %v is punctual.",
+			r.Queued, r.Offered, r.Workers, brief(lag), limits.Lag)
+	}
+	return fmt.Sprintf("the generator started operations late: lag p99 was %v; at most %v is punctual.", brief(lag), limits.Lag)
 }
 
 // brief rounds to what a person reads: three digits or so.

@@ -37,6 +37,12 @@ func TestJudge(t *testing.T) {
 		{"a warm-up that goes on", func(r *Result) { r.Unsettled = true }, Limits{}, Invalid, []string{"warm-up were still under way"}},
 		{"a long drain", func(r *Result) { r.Drained = time.Second + 1 }, Limits{}, Invalid, []string{"1.000000001s", "at most 1s"}},
 		{"late", func(*Result) {}, Limits{Lag: 10 * time.Microsecond}, Degraded, []string{"lag p99 was 20", "at most 10µs"}},
+		{
+			"kept waiting", func(r *Result) { r.Queued, r.Workers = 101, 64 },
+			Limits{Lag: 10 * time.Microsecond},
+			Degraded,
+			[]string{"101 of 10000 became due while all 64 workers were waiting", "lag p99 was 20"},
+		},
 		{"recorder too slow", func(r *Result) { r.RecorderWaits = 3 }, Limits{}, Degraded, []string{"waited 3 times"}},
 		{
 			"late and dropped", func(r *Result) { r.Dropped = 7 },
