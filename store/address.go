@@ -14,7 +14,8 @@ import (
 // defaultPort is where Redis and Valkey listen when an address names no port.
 const defaultPort = "6379"
 
-// Address is one entry of Config.URLs, taken apart.
+// Address is one entry of Config.URLs, taken apart. It prints and encodes
+// without its password.
 type Address struct {
 	// HostPort is what to dial: a host name or an IP address, and a port. An
 	// IPv6 address stands in brackets.
@@ -99,7 +100,8 @@ func databaseNumber(path string) (int, error) {
 }
 
 // Endpoint is where and as whom a driver connects: a Config with its URLs taken
-// apart and overridden by the explicit fields.
+// apart and overridden by the explicit fields. It prints and encodes without its
+// password.
 type Endpoint struct {
 	// Addrs has one host:port for standalone, the seeds for a cluster.
 	Addrs              []string

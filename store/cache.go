@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
@@ -30,8 +29,9 @@ type CacheOptions struct {
 	// FillGrace is how long an invalidation keeps older copies out; it must
 	// outlast the slowest load. 0 means DefaultFillGrace.
 	FillGrace time.Duration
-	// LoadTimeout bounds a load from the source, which goes on for the others
-	// when the caller who began it gives up. 0 means DefaultLoadTimeout.
+	// LoadTimeout bounds a shared load from the source, which goes on for the
+	// others when the caller who began it gives up. A source that does not heed
+	// its context keeps a goroutine beyond it. 0 means DefaultLoadTimeout.
 	LoadTimeout time.Duration
 	// Random gives numbers in [0, 1) for the jitter and is called
 	// concurrently; nil means the program's own source.
@@ -94,13 +94,23 @@ func (s *RedisStorage) NewCache(src Source, opts CacheOptions) *Cache {
 
 // User returns the copy of a user; when there is none it asks the source and
 // keeps what that says. A failure to keep it is only counted.
+//
+// Callers who miss at once share one load. None of them gets a user older than
+// an invalidation that was acknowledged before the call, in whatever process,
+// as long as no more than two others come during the load; but that nobody is
+// there, which is not cached, may be what the source said shortly before. A
+// source that panics in a shared load, or that has not answered it within
+// LoadTimeout, is an error for everybody who waits; the latter one wraps
+// context.DeadlineExceeded, and the next caller begins a new load. Without
+// coalescing a panic and the wait are the caller's own.
 func (c *Cache) User(ctx context.Context, id string) (CachedUser, bool, error) {
 	cached, ok, err := c.LookupUser(ctx, id)
 	if err != nil || ok {
 		return cached, ok, err
 	}
 	if c.options.NoCoalesce {
-		return c.load(ctx, id)
+		got, _, err := c.load(ctx, id)
+		return got.user, got.ok, err
 	}
 	return c.join(ctx, id)
 }
@@ -132,55 +142,6 @@ func (c *Cache) count(raw string, readable, hit bool) {
 	c.stats.misses.Add(1)
 }
 
-// loaded is what a load gives to those who wait for it.
-type loaded struct {
-	user CachedUser
-	ok   bool
-}
-
-// join waits for the load of a user that is under way, or begins one. Each
-// caller waits as long as its own context allows.
-func (c *Cache) join(ctx context.Context, id string) (CachedUser, bool, error) {
-	mine := false
-	done := c.flight.DoChan(id, func() (any, error) {
-		mine = true
-		shared, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.options.LoadTimeout)
-		defer cancel()
-		user, ok, err := c.load(shared, id)
-		return loaded{user, ok}, err
-	})
-	select {
-	case <-ctx.Done():
-		return CachedUser{}, false, fmt.Errorf("wait for cached user: %w", context.Cause(ctx))
-	case result := <-done:
-		if !mine {
-			c.stats.coalesced.Add(1)
-		}
-		if result.Err != nil {
-			return CachedUser{}, false, result.Err
-		}
-		got := result.Val.(loaded)
-		return got.user, got.ok, nil
-	}
-}
-
-// load asks the source and keeps the answer.
-func (c *Cache) load(ctx context.Context, id string) (CachedUser, bool, error) {
-	c.stats.loads.Add(1)
-	user, ok, err := c.source.User(ctx, id)
-	if err != nil {
-		return CachedUser{}, false, fmt.Errorf("load user: %w", err)
-	}
-	if !ok {
-		return CachedUser{}, false, nil
-	}
-	cached := CachedUser{User: user, CachedAt: truncate(time.Now()), FromSource: true}
-	if err := c.keep(ctx, cached, c.ttl()); err != nil {
-		c.stats.fillErrors.Add(1)
-	}
-	return cached, true, nil
-}
-
 // PutUser keeps a copy of a user that the caller has just read from the system
 // of record, for ttl (0: the cache's TTL, jitter taken off), as when a cache is
 // filled before it is used. A copy that is too old is refused, which is no
@@ -189,20 +150,25 @@ func (c *Cache) PutUser(ctx context.Context, u User, ttl time.Duration) error {
 	if ttl == 0 {
 		ttl = c.ttl()
 	}
-	return c.keep(ctx, CachedUser{User: u, CachedAt: truncate(time.Now())}, max(time.Millisecond, ttl))
+	_, err := c.keep(ctx, CachedUser{User: u, CachedAt: truncate(time.Now())}, max(time.Millisecond, ttl))
+	return err
 }
 
-func (c *Cache) keep(ctx context.Context, cached CachedUser, ttl time.Duration) error {
+func (c *Cache) keep(ctx context.Context, cached CachedUser, ttl time.Duration) (kept bool, err error) {
 	return c.fill(ctx, "fill cached user", c.keys.cachedUser(userTag(cached.ID)), cached.UpdatedAt, encodeCachedUser(cached), ttl)
 }
 
-// fill stores an entry unless it is too old.
-func (c *Cache) fill(ctx context.Context, op string, keys []string, version time.Time, entry string, ttl time.Duration) error {
+// fill stores an entry and reports true, unless it is too old.
+func (c *Cache) fill(ctx context.Context, op string, keys []string, version time.Time, entry string, ttl time.Duration) (bool, error) {
 	out, err := c.eval(ctx, op, c.scripts.cacheFill, keys, millis(version), entry, durationMillis(ttl))
-	if err == nil && out[0] == replyRefused {
-		c.stats.refused.Add(1)
+	if err != nil {
+		return false, err
 	}
-	return err
+	if out[0] == replyRefused {
+		c.stats.refused.Add(1)
+		return false, nil
+	}
+	return true, nil
 }
 
 // ttl is the life of a new copy, jitter taken off.
@@ -211,8 +177,10 @@ func (c *Cache) ttl() time.Duration {
 	return max(time.Millisecond, c.options.TTL-off)
 }
 
-// InvalidateUser removes copies older than u and keeps them out for FillGrace.
-// Call it after the system of record has committed u.
+// InvalidateUser removes copies up to and including u and keeps those older
+// than u out for FillGrace. Call it after the system of record has committed u.
+// Writes of the source under one UpdatedAt cannot be told apart: a load that
+// began between two of them may still keep the first.
 func (c *Cache) InvalidateUser(ctx context.Context, u User) error {
 	return c.dropUser(ctx, u.ID, millis(u.UpdatedAt))
 }

@@ -29,7 +29,8 @@ func (c *Cache) PutSession(ctx context.Context, s Session, metadata map[string]s
 		return nil
 	}
 	entry := encodeCachedSession(CachedSession{Session: s, Metadata: metadata, CachedAt: now})
-	return c.fill(ctx, op, c.keys.cachedSession(userTag(s.UserID), member), s.UpdatedAt, entry, ttl)
+	_, err := c.fill(ctx, op, c.keys.cachedSession(userTag(s.UserID), member), s.UpdatedAt, entry, ttl)
+	return err
 }
 
 // checkCachedSession accepts what an entry gives back unchanged.
@@ -83,6 +84,21 @@ func (c *Cache) InvalidateSession(ctx context.Context, t Token) error {
 	if !ok {
 		return nil
 	}
-	keys := c.keys.cachedSession(tag, sessionMember(t))
-	return c.drop(ctx, "invalidate cached session", keys, strconv.FormatInt(maxMillis+1, 10))
+	return c.dropSession(ctx, tag, sessionMember(t))
+}
+
+// InvalidateSessionByHash is InvalidateSession for those who know no token but
+// the user and the Session.TokenHash, which is what Sessions.List gives: to
+// empty the cache of all of a user's sessions when they are ended. A hash that
+// is none is an ErrInvalid.
+func (c *Cache) InvalidateSessionByHash(ctx context.Context, userID, tokenHash string) error {
+	member, ok := hashToMember(tokenHash)
+	if !ok {
+		return fmt.Errorf("invalidate cached session: %w", invalid("the hash of the token is not 64 hexadecimal digits"))
+	}
+	return c.dropSession(ctx, userTag(userID), member)
+}
+
+func (c *Cache) dropSession(ctx context.Context, tag, member string) error {
+	return c.drop(ctx, "invalidate cached session", c.keys.cachedSession(tag, member), strconv.FormatInt(maxMillis+1, 10))
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"crypto/tls"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -20,7 +19,7 @@ const (
 const maxPrefix = 64
 
 // Config says where the servers are and how to talk to them. Only URLs is
-// required.
+// required. It prints and encodes without its password.
 type Config struct {
 	// URLs are redis://, rediss:// or host:port; one for a standalone server,
 	// any number of seeds for a cluster.
@@ -103,11 +102,4 @@ func or[T comparable](value, fallback T) T {
 		return fallback
 	}
 	return value
-}
-
-// String shows the configuration without its password, and without the URLs,
-// which may carry one.
-func (cfg Config) String() string {
-	return fmt.Sprintf("%d servers, database %d, cluster %t, TLS %t, prefix %q, pool %d",
-		len(cfg.URLs), cfg.Database, cfg.ClusterMode, cfg.TLSEnabled, cfg.KeyPrefix, cfg.PoolSize)
 }

@@ -41,10 +41,3 @@ func TestInvalidConfigs(t *testing.T) {
 		}
 	}
 }
-
-func TestConfigHidesItsPassword(t *testing.T) {
-	cfg := Config{URLs: []string{"redis://:hush@localhost"}, Password: "hush"}
-	if strings.Contains(cfg.String(), "hush") {
-		t.Errorf("the configuration shows its password: %s", cfg)
-	}
-}

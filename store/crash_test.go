@@ -154,6 +154,30 @@ func remove(id string) operation {
 	}}
 }
 
+// replace deletes a user and creates another one with its id.
+func replace(id, email string) operation {
+	return operation{"replace user " + id, func(ctx context.Context, s *store.RedisStorage) error {
+		if err := s.Users.Delete(ctx, id); err != nil {
+			return err
+		}
+		_, err := s.Users.Create(ctx, store.NewUser{ID: id, Email: email})
+		return err
+	}}
+}
+
+func rename(id string) operation {
+	return operation{"rename user " + id, func(ctx context.Context, s *store.RedisStorage) error {
+		u, ok, err := s.Users.FindByID(ctx, id)
+		if err != nil || !ok {
+			return errors.Join(err, notFoundUnless(ok))
+		}
+		name := "Ada"
+		u.Name = &name
+		_, err = s.Users.Update(ctx, u)
+		return err
+	}}
+}
+
 func mark(id string) operation {
 	return operation{"verify user " + id, func(ctx context.Context, s *store.RedisStorage) error {
 		_, err := s.Users.MarkEmailVerified(ctx, id)

@@ -45,20 +45,24 @@
 // active, both bear the same epoch, and its end has not passed. To log a user
 // out everywhere is to raise the epoch: one small script, whatever the number
 // of sessions, and one that no concurrent creation or refresh slips through.
-// The dead sessions are swept afterwards; a crash before that leaves memory
-// until they expire and nothing else. A new user's epoch is the server's time
-// in microseconds, so that an id that is used again adopts no old session.
+// The dead sessions are swept afterwards, page by page of the index that was
+// set aside; a crash before the end leaves memory until they expire, or until
+// Sessions.CleanupExpired, and nothing else. A new user's epoch is the server's
+// time in microseconds, so that an id that is used again adopts no old session.
 //
 // # Emails
 //
 // User and email lie in different slots, and nothing is atomic across slots.
 // A creation goes: pending record with a nonce, for ten seconds; claim to the
 // email with the same nonce; record made active. A claim counts only while its
-// record bears its nonce. So a crash anywhere leaves either a complete user or
-// something that everybody may replace. Whoever meets a claim whose record is
-// pending completes it instead of waiting. A change of email does the same
-// with a pending change beside the old record. What a crash may leave for good
-// is a dead claim, a few dozen bytes, until somebody wants the email.
+// record bears its nonce, and the email with it. So a crash anywhere leaves
+// either a complete user or something that everybody may replace. Whoever meets
+// a claim whose record is pending completes it instead of waiting. A change of
+// email does the same with a pending change beside the old record. An update is
+// refused unless the record still bears the time and the nonce that were read:
+// an id that was deleted and created again within a millisecond has another
+// nonce. What a crash may leave for good is a dead claim, a few dozen bytes,
+// until somebody wants the email.
 //
 // # Round trips
 //
@@ -71,20 +75,22 @@
 //	Users.FindOrCreateByEmail  2    found; 4 created
 //	Users.Update               2    read, script; 5 with a change of email
 //	Users.MarkEmailVerified    1
-//	Users.Delete               3    record and index, claim, sessions; 2 without sessions
+//	Users.Delete               3    record and index, claim, sessions; 2 without sessions;
+//	                                1 for each 500 sessions more
 //	Sessions.Create            1
 //	Sessions.Find              1
 //	Sessions.Authenticate      1
 //	Sessions.Refresh           1
 //	Sessions.Delete            1
 //	Sessions.List              2    for each 500 sessions; 1 more when the index has dangling entries
-//	Sessions.DeleteAllOfUser   2    epoch, sweep; 2 for each 500 sessions more
-//	Cache.User                 1    hit; 2 and the source when it misses
+//	Sessions.DeleteAllOfUser   2    epoch, sweep; 1 without sessions, 1 for each 500 more
+//	Cache.User                 1    hit; 2 and the source when it misses, 2 more of
+//	                                each when it is invalidated meanwhile
 //	Cache.PutUser              1
 //	Cache.InvalidateUser       1
 //	Cache.PutSession           1
 //	Cache.Session              1
-//	Cache.InvalidateSession    1
+//	Cache.InvalidateSession    1    by token or by hash
 //
 // # Time
 //

@@ -11,7 +11,8 @@ import (
 // An email and its user lie in different slots of a cluster, so no script can
 // write both. A claim, stored under the email, names a user and a nonce; it is
 // live if and only if the user's record bears the nonce, as its own or as that
-// of a creation or a change of email that is still in time. A claim that is
+// of a creation or a change of email that is still in time, and with it the
+// email. A claim that is
 // dead stays dead, because nonces are never used twice; everybody may replace
 // it. Whoever meets a claim whose record is still pending completes the record
 // first, so that the first claim wins and nobody waits.
@@ -70,7 +71,7 @@ func (u *Users) create(ctx context.Context, op string, n NewUser) (User, *User, 
 func (u *Users) changeEmail(ctx context.Context, op string, stored userRecord, changed User) (User, error) {
 	next := claim{id: changed.ID, nonce: newNonce()}
 	out, err := u.eval(ctx, op, u.scripts.userChange, []string{u.keys.user(userTag(changed.ID))},
-		userCheck(changed.ID), millis(changed.UpdatedAt), next.nonce, commitWindowText(),
+		userCheck(changed.ID), millis(changed.UpdatedAt), stored.nonce, next.nonce, commitWindowText(),
 		optionalMillis(changed.EmailVerifiedAt), optionalMillis(changed.LockedAt), encodeUserJSON(changed))
 	if err != nil {
 		return User{}, err
@@ -114,7 +115,7 @@ func (u *Users) claim(ctx context.Context, op, email string, mine claim) (*User,
 		if err != nil {
 			return nil, err
 		}
-		if live {
+		if live && r.user.Email == email {
 			return &r.user, u.abort(ctx, op, mine)
 		}
 		dead = theirs.String()

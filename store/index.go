@@ -16,8 +16,10 @@ const (
 )
 
 // List returns the user's live sessions, the newest CreatedAt first, with
-// hashes and without tokens. It also clears the index of entries whose session
-// is gone.
+// hashes and without tokens. A session that lives all the time is listed,
+// however it is refreshed meanwhile, unless a failover comes between; one that
+// begins or ends meanwhile may be or not. List also clears the index of entries
+// whose session is gone.
 func (s *Sessions) List(ctx context.Context, userID string) ([]Session, error) {
 	const op = "list sessions"
 	tag := userTag(userID)
@@ -38,27 +40,28 @@ func newestFirst(a, b Session) int {
 	if c := b.CreatedAt.Compare(a.CreatedAt); c != 0 {
 		return c
 	}
-	return strings.Compare(a.TokenHash, b.TokenHash)
+	if c := strings.Compare(a.TokenHash, b.TokenHash); c != 0 {
+		return c
+	}
+	return b.UpdatedAt.Compare(a.UpdatedAt) // It was read twice: the later one counts.
 }
 
 // pages walks the index of a user.
 func (s *Sessions) pages(ctx context.Context, op, tag string, visit func(members []string) error) error {
-	score, last := "", ""
+	const begin = "0"
+	cursor := begin
 	for {
-		out, err := s.eval(ctx, op, s.scripts.indexPage, []string{s.keys.index(tag)}, pageSizeText, score, last)
+		out, err := s.eval(ctx, op, s.scripts.indexPage, []string{s.keys.index(tag)}, pageSizeText, cursor)
 		if err != nil {
 			return err
 		}
-		var members []string
-		for i := 1; i+1 < len(out); i += 2 {
-			members = append(members, out[i])
-			last, score = out[i], out[i+1]
+		if len(out) > 2 {
+			if err := visit(out[2:]); err != nil {
+				return err
+			}
 		}
-		if len(members) == 0 {
+		if cursor = out.value(); cursor == begin || cursor == "" {
 			return nil
-		}
-		if err := visit(members); err != nil || len(members) < pageSize {
-			return err
 		}
 	}
 }
@@ -125,18 +128,16 @@ func (s *Sessions) prune(ctx context.Context, op, tag string, members []string) 
 	return err
 }
 
-// CleanupExpired drops expired sessions from the indexes of all users and
-// returns how many there were; the sessions themselves expire by themselves.
-// It is never needed for correctness. It walks the whole keyspace.
+// CleanupExpired drops expired sessions from the indexes of all users, and the
+// dead ones that an interrupted log-out or deletion has left, and returns how
+// many there were. All of them expire by themselves too; it is never needed for
+// correctness. It walks the whole keyspace.
 func (s *Sessions) CleanupExpired(ctx context.Context) (int64, error) {
 	const op = "clean up expired sessions"
 	var total int64
 	err := s.scan(ctx, op, func(keys []string) error {
 		for _, key := range keys {
-			if !s.keys.isIndex(key) {
-				continue
-			}
-			n, err := s.expire(ctx, op, key)
+			n, err := s.cleanup(ctx, op, key)
 			total += n
 			if err != nil {
 				return err
@@ -145,6 +146,18 @@ func (s *Sessions) CleanupExpired(ctx context.Context) (int64, error) {
 		return nil
 	})
 	return total, err
+}
+
+// cleanup does what CleanupExpired does about one key.
+func (s *Sessions) cleanup(ctx context.Context, op, key string) (int64, error) {
+	switch {
+	case s.keys.isIndex(key):
+		return s.expire(ctx, op, key)
+	case s.keys.isGarbage(key):
+		return s.sweep(ctx, s.keys.hashTag(key), key, nil)
+	default:
+		return 0, nil
+	}
 }
 
 // expire drops the expired members of one index.
@@ -166,23 +179,32 @@ func (s *Sessions) expire(ctx context.Context, op, index string) (int64, error) 
 	}
 }
 
+// sweepTimeout bounds what is done after a log-out or a deletion has taken
+// effect.
+const sweepTimeout = 3 * time.Second
+
+// aftermath is the context of what only frees memory: it goes on when the
+// caller gives up, because nobody would take it up soon, but not for long.
+func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), sweepTimeout)
+}
+
 // sweep removes sessions that are dead already, page by page of the index that
-// was set aside. Its failure is harmless, because nobody accepts the sessions
-// and all of the keys expire, and so is not reported.
-func (e *engine) sweep(ctx context.Context, tag, garbage string, page []string) {
-	const op = "sweep sessions"
-	for len(page) > 0 {
-		keys := make([]string, len(page))
-		for i, member := range page {
-			keys[i] = e.keys.session(tag, member)
+// was set aside, and returns how many. Nobody accepts the sessions and all of
+// the keys expire, so a failure may be ignored.
+func (e *engine) sweep(ctx context.Context, tag, garbage string, page []string) (int64, error) {
+	var total int64
+	for first := true; first || len(page) > 0; first = false {
+		keys := []string{garbage, e.keys.user(tag)}
+		for _, member := range page {
+			keys = append(keys, e.keys.session(tag, member))
 		}
-		if _, err := e.driver.Unlink(ctx, keys...); err != nil || len(page) < pageSize {
-			return
-		}
-		out, err := e.eval(ctx, op, e.scripts.garbageTake, []string{garbage}, pageSizeText)
+		out, err := e.eval(ctx, "sweep sessions", e.scripts.garbageSweep, keys, append([]string{pageSizeText}, page...)...)
 		if err != nil {
-			return
+			return total, err
 		}
+		total += int64(len(page))
 		page = out[1:]
 	}
+	return total, nil
 }

@@ -45,6 +45,11 @@ func (l layout) isIndex(key string) bool {
 	return strings.HasPrefix(key, l.scope()) && strings.HasSuffix(key, "}:i")
 }
 
+// isGarbage reports whether key is an index that was set aside.
+func (l layout) isGarbage(key string) bool {
+	return strings.HasPrefix(key, l.scope()) && strings.Contains(key, "}:g:")
+}
+
 // hashTag returns what decides about the slot of a key of this layout.
 func (l layout) hashTag(key string) string {
 	tag, _, _ := strings.Cut(strings.TrimPrefix(key, l.scope()), "}")

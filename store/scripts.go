@@ -17,8 +17,8 @@ var (
 	luaEmailClaim string
 	//go:embed lua/email_release.lua
 	luaEmailRelease string
-	//go:embed lua/garbage_take.lua
-	luaGarbageTake string
+	//go:embed lua/garbage_sweep.lua
+	luaGarbageSweep string
 	//go:embed lua/index_expire.lua
 	luaIndexExpire string
 	//go:embed lua/index_page.lua
@@ -60,7 +60,7 @@ const schemaVersion = "1"
 type scripts struct {
 	cacheDrop, cacheFill                           *Script
 	emailClaim, emailRelease                       *Script
-	garbageTake                                    *Script
+	garbageSweep                                   *Script
 	indexExpire, indexPage, indexPrune             *Script
 	inspect, schemaMark                            *Script
 	sessionCreate, sessionDelete, sessionRefresh   *Script
@@ -75,7 +75,7 @@ func loadScripts() scripts {
 		cacheFill:      load("cache_fill", luaCacheFill),
 		emailClaim:     load("email_claim", luaEmailClaim),
 		emailRelease:   load("email_release", luaEmailRelease),
-		garbageTake:    load("garbage_take", luaGarbageTake),
+		garbageSweep:   load("garbage_sweep", luaGarbageSweep),
 		indexExpire:    load("index_expire", luaIndexExpire),
 		indexPage:      load("index_page", luaIndexPage),
 		indexPrune:     load("index_prune", luaIndexPrune),
@@ -100,7 +100,7 @@ func loadScripts() scripts {
 func Scripts() []*Script {
 	s := loadScripts()
 	return []*Script{
-		s.cacheDrop, s.cacheFill, s.emailClaim, s.emailRelease, s.garbageTake,
+		s.cacheDrop, s.cacheFill, s.emailClaim, s.emailRelease, s.garbageSweep,
 		s.indexExpire, s.indexPage, s.indexPrune, s.inspect, s.schemaMark,
 		s.sessionCreate, s.sessionDelete, s.sessionRefresh,
 		s.userAbort, s.userChange, s.userCommit, s.userCreate,

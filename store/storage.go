@@ -42,6 +42,8 @@ func Open(ctx context.Context, cfg Config, dial Dial) (*RedisStorage, error) {
 }
 
 func newStorage(driver Driver, cfg Config) *RedisStorage {
+	// The driver alone needs to know where and as whom.
+	cfg.URLs, cfg.Username, cfg.Password, cfg.TLS = nil, "", "", nil
 	e := &engine{driver: driver, keys: newLayout(cfg.KeyPrefix), scripts: loadScripts(), config: cfg}
 	return &RedisStorage{Users: &Users{e}, Sessions: &Sessions{e}, engine: e}
 }

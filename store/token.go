@@ -26,8 +26,9 @@ const redacted = "[redacted]"
 // cluster the session lies, so that one round trip finds it.
 //
 // A token hides itself from printing, logging and encoding: string(token) gives
-// its text. The one gap is encoding/json, which asks no string type before it
-// writes it as the key of a map.
+// its text. What asks no methods shows it all the same: encoding/json where a
+// token is the key of a map, fmt where it lies in an unexported field of a
+// struct, encoding/gob, and printers that go by reflection.
 type Token string
 
 // NewToken makes a token for a session of the user.

@@ -81,7 +81,7 @@ func (u *Users) Update(ctx context.Context, changed User) (User, error) {
 	case changed.Email != stored.user.Email:
 		return u.changeEmail(ctx, op, stored, changed)
 	default:
-		return u.one(ctx, op, u.scripts.userUpdate, changed.ID, millis(changed.UpdatedAt),
+		return u.one(ctx, op, u.scripts.userUpdate, changed.ID, millis(changed.UpdatedAt), stored.nonce,
 			optionalMillis(changed.EmailVerifiedAt), optionalMillis(changed.LockedAt), encodeUserJSON(changed))
 	}
 }
@@ -93,7 +93,8 @@ func (u *Users) MarkEmailVerified(ctx context.Context, id string) (User, error) 
 }
 
 // Delete removes the user, which ends all of its sessions at once, and frees
-// the email. A missing user is no error.
+// the email. Memory is freed after that, for three seconds at most even when ctx
+// ends. A missing user is no error.
 func (u *Users) Delete(ctx context.Context, id string) error {
 	const op = "delete user"
 	tag := userTag(id)
@@ -110,8 +111,12 @@ func (u *Users) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
+	ctx, cancel := aftermath(ctx)
+	defer cancel()
 	u.release(ctx, r.user.Email, claim{id: id, nonce: r.nonce})
-	u.sweep(ctx, tag, garbage, out[2:])
+	if page := out[2:]; len(page) > 0 {
+		_, _ = u.sweep(ctx, tag, garbage, page) // CleanupExpired takes up what is left.
+	}
 	return nil
 }
 

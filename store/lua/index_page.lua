@@ -1,12 +1,8 @@
--- KEYS: index. ARGV: limit, score and member that the last page ended with, or
--- '' and ''.
--- Gives members and scores, in turn. When the last page's end is gone by now
--- the page begins with its score: a member may come twice, none is left out.
-local from = 0
-if ARGV[3] ~= '' then
-  local rank = redis.call('ZRANK', KEYS[1], ARGV[3])
-  from = rank and rank + 1 or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. ARGV[2])
-end
-local page = redis.call('ZRANGE', KEYS[1], from, from + tonumber(ARGV[1]) - 1, 'WITHSCORES')
-table.insert(page, 1, 'ok')
-return page
+-- KEYS: index. ARGV: limit, cursor ('0' at first).
+-- Gives the next cursor ('0' at the end) and about as many members. A scan
+-- goes by member and not by score: who is there all the time comes at least
+-- once, however often its end moves meanwhile.
+local scanned = redis.call('ZSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[1])
+local reply = {'ok', scanned[1]}
+for i = 1, #scanned[2], 2 do reply[#reply + 1] = scanned[2][i] end
+return reply

@@ -6,4 +6,5 @@ for i, member in ipairs(ARGV) do
     pruned = pruned + redis.call('ZREM', KEYS[1], member)
   end
 end
+index_settle(KEYS[1])
 return {'ok', text(pruned)}

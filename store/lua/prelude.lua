@@ -55,21 +55,24 @@ local function touch(u)
   u.updated = text(math.max(now_ms(), tonumber(u.updated) + 1))
 end
 
--- index_add puts a session into its user's index, drops a bounded number of
--- expired ones, and lets the index live as long as its last member.
+-- index_settle lets an index live as long as its last member.
+local function index_settle(key)
+  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+  if last[2] then redis.call('PEXPIREAT', key, text(tonumber(last[2]))) end
+end
+
+-- index_add puts a session into its user's index and drops a bounded number of
+-- expired ones.
 local function index_add(key, member, expires)
   local old = redis.call('ZRANGE', key, '-inf', '(' .. text(now_ms()), 'BYSCORE', 'LIMIT', 0, 64)
   if #old > 0 then redis.call('ZREM', key, unpack(old)) end
   redis.call('ZADD', key, text(expires), member)
-  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
-  redis.call('PEXPIREAT', key, text(tonumber(last[2])))
+  index_settle(key)
 end
 
--- take removes up to limit members from a sorted set and gives them, after
--- the words that the reply begins with.
-local function take(key, limit, reply)
-  local members = redis.call('ZRANGE', key, 0, limit - 1)
-  if #members > 0 then redis.call('ZREMRANGEBYRANK', key, 0, limit - 1) end
-  for _, member in ipairs(members) do reply[#reply + 1] = member end
+-- append_page gives up to limit members of a sorted set, after the words that
+-- the reply begins with. They stay in the set until they are dealt with.
+local function append_page(key, limit, reply)
+  for _, member in ipairs(redis.call('ZRANGE', key, 0, limit - 1)) do reply[#reply + 1] = member end
   return reply
 end

@@ -6,4 +6,4 @@ if not u then return {why} end
 redis.call('UNLINK', KEYS[1])
 if redis.call('EXISTS', KEYS[2]) == 0 then return {'ok', u.raw} end
 redis.call('RENAME', KEYS[2], KEYS[3])
-return take(KEYS[3], tonumber(ARGV[2]), {'ok', u.raw})
+return append_page(KEYS[3], tonumber(ARGV[2]), {'ok', u.raw})

@@ -11,4 +11,4 @@ u.epoch = text(math.max(now_us(), tonumber(u.epoch) + 1))
 redis.call('SET', KEYS[1], format_user(u, u.pending))
 if redis.call('EXISTS', KEYS[2]) == 0 then return {'ok'} end
 redis.call('RENAME', KEYS[2], KEYS[3])
-return take(KEYS[3], tonumber(ARGV[2]), {'ok'})
+return append_page(KEYS[3], tonumber(ARGV[2]), {'ok'})

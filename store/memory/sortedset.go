@@ -19,11 +19,6 @@ func (e entry) order(a, b string) int {
 	return cmp.Or(cmp.Compare(e.members[a], e.members[b]), cmp.Compare(a, b))
 }
 
-func (t *turn) score(key, member string) int64 {
-	e, _ := t.find(key)
-	return e.members[member]
-}
-
 // remove takes members out and returns how many were there. A sorted set
 // without members is gone.
 func (t *turn) remove(key string, members ...string) int {
@@ -62,19 +57,29 @@ func (t *turn) addToIndex(key, member string, expires int64) {
 		e = entry{members: map[string]int64{}}
 	}
 	e.members[member] = expires
-	last := int64(math.MinInt64)
-	for _, score := range e.members {
-		last = max(last, score)
-	}
-	e.expires = last
 	t.space[key] = e
+	t.settle(key)
 }
 
-// take removes up to limit members and appends them to reply.
-func (t *turn) take(key, limit string, reply []string) []string {
-	members := head(t.ranked(key), limit)
-	t.remove(key, members...)
-	return append(reply, members...)
+// settle is index_settle of the Lua prelude.
+func (t *turn) settle(key string) {
+	e, ok := t.find(key)
+	if !ok {
+		return
+	}
+	e.expires = math.MinInt64
+	for _, score := range e.members {
+		e.expires = max(e.expires, score)
+	}
+	t.space[key] = e
+	if e.expires <= t.ms {
+		delete(t.space, key)
+	}
+}
+
+// appendPage is append_page of the Lua prelude.
+func (t *turn) appendPage(key, limit string, reply []string) []string {
+	return append(reply, head(t.ranked(key), limit)...)
 }
 
 // setAside renames a sorted set, its time of expiry included.
@@ -104,7 +109,7 @@ func number(text string) int64 {
 // numbers reports whether every field of a stored record is a number.
 func numbers(fields ...string) bool {
 	for _, field := range fields {
-		if _, err := strconv.ParseInt(field, 10, 64); err != nil {
+		if _, err := strconv.ParseInt(field, 10, 64); err != nil || field[0] == '+' {
 			return false
 		}
 	}

@@ -15,7 +15,7 @@ func twins() map[string]twin {
 		"cache_fill":      cacheFill,
 		"email_claim":     emailClaim,
 		"email_release":   emailRelease,
-		"garbage_take":    garbageTake,
+		"garbage_sweep":   garbageSweep,
 		"index_expire":    indexExpire,
 		"index_page":      indexPage,
 		"index_prune":     indexPrune,
@@ -92,7 +92,7 @@ func cacheFill(t *turn, keys, args []string) []string {
 
 func cacheDrop(t *turn, keys, args []string) []string {
 	version := number(args[0])
-	if there, ok := t.version(keys[0]); !ok || there < version {
+	if there, ok := t.version(keys[0]); !ok || there <= version {
 		t.unlink(keys[0])
 	}
 	if floor, ok := t.get(keys[1]); ok {

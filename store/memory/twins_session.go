@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +16,7 @@ type session struct {
 func readSession(raw string) (session, bool) {
 	line, json, found := strings.Cut(raw, "\n")
 	f := strings.Split(line, " ")
-	if !found || len(f) != 4 || f[0] != "1" || !numbers(f[1:]...) {
+	if !found || json == "" || len(f) != 4 || f[0] != "1" || !numbers(f[1:]...) || f[1][0] == '-' {
 		return session{}, false
 	}
 	return session{epoch: number(f[1]), expires: number(f[2]), updated: number(f[3]), json: json}, true
@@ -67,11 +69,20 @@ func sessionRefresh(t *turn, keys, args []string) []string {
 func sessionDelete(t *turn, keys, args []string) []string {
 	t.unlink(keys[1])
 	t.remove(keys[0], args[0])
+	t.settle(keys[0])
 	return []string{"ok"}
 }
 
-func garbageTake(t *turn, keys, args []string) []string {
-	return t.take(keys[0], args[0], []string{"ok"})
+func garbageSweep(t *turn, keys, args []string) []string {
+	u, why := t.readUser(keys[1])
+	for _, key := range keys[2:] {
+		raw, _ := t.get(key)
+		if s, ok := readSession(raw); !ok || why != "" || s.epoch != u.epoch {
+			t.unlink(key)
+		}
+	}
+	t.remove(keys[0], args[1:]...)
+	return t.appendPage(keys[0], args[0], []string{"ok"})
 }
 
 func indexExpire(t *turn, keys, args []string) []string {
@@ -86,26 +97,26 @@ func indexPrune(t *turn, keys, args []string) []string {
 			n += t.remove(keys[0], member)
 		}
 	}
+	t.settle(keys[0])
 	return []string{"ok", text(int64(n))}
 }
 
+// indexPage walks by member, so that its cursor is the last member of the page
+// before.
 func indexPage(t *turn, keys, args []string) []string {
-	members := t.ranked(keys[0])
-	from := 0
-	if last := args[2]; last != "" {
-		score := number(args[1])
-		for from < len(members) && t.score(keys[0], members[from]) < score {
+	e, _ := t.find(keys[0])
+	members := slices.Sorted(maps.Keys(e.members))
+	if args[1] != "0" {
+		from, there := slices.BinarySearch(members, args[1])
+		if there {
 			from++
 		}
-		for i, member := range members {
-			if member == last {
-				from = i + 1
-			}
-		}
+		members = members[from:]
 	}
-	reply := []string{"ok"}
-	for _, member := range head(members[from:], args[0]) {
-		reply = append(reply, member, text(t.score(keys[0], member)))
+	page := head(members, args[0])
+	cursor := "0"
+	if len(page) < len(members) {
+		cursor = page[len(page)-1]
 	}
-	return reply
+	return append([]string{"ok", cursor}, page...)
 }

@@ -1,11 +1,13 @@
 package memory
 
 import (
+	"slices"
 	"strings"
 )
 
 // user is a stored user, taken apart.
 type user struct {
+	raw               string // as it was read
 	state, who, nonce string
 	epoch             int64
 	created, updated  int64
@@ -30,11 +32,12 @@ func (t *turn) readUser(key string) (u user, why string) {
 	}
 	lines := strings.SplitN(raw, "\n", 3)
 	f := strings.Split(lines[0], " ")
-	if len(lines) < 2 || len(f) != 9 || f[0] != "1" || !numbers(f[4:7]...) {
+	if len(lines) < 2 || lines[1] == "" || len(f) != 9 || slices.Contains(f, "") ||
+		f[0] != "1" || f[1] != "p" && f[1] != "a" || f[4][0] == '-' || !numbers(f[4:7]...) {
 		return user{}, "corrupt"
 	}
 	u = user{
-		state: f[1], who: f[2], nonce: f[3], epoch: number(f[4]), created: number(f[5]), updated: number(f[6]),
+		raw: raw, state: f[1], who: f[2], nonce: f[3], epoch: number(f[4]), created: number(f[5]), updated: number(f[6]),
 		verified: f[7], locked: f[8], json: lines[1],
 	}
 	if len(lines) == 3 {
@@ -65,7 +68,7 @@ func (u user) String() string {
 // change reads the pending part.
 func (u user) change() (pending, bool) {
 	f := strings.SplitN(u.pending, " ", 5)
-	if len(f) != 5 || !numbers(f[1]) {
+	if len(f) != 5 || slices.Contains(f, "") || !numbers(f[1]) {
 		return pending{}, false
 	}
 	return pending{nonce: f[0], deadline: number(f[1]), verified: f[2], locked: f[3], json: f[4]}, true
@@ -82,7 +85,7 @@ func (t *turn) save(key string, u user) []string {
 func userCreate(t *turn, keys, args []string) []string {
 	there, why := t.readUser(keys[0])
 	if why == "" && there.nonce == args[1] {
-		return []string{"ok", there.String()}
+		return []string{"ok", there.raw}
 	}
 	if why != "absent" {
 		return []string{"taken"}
@@ -103,9 +106,9 @@ func userCommit(t *turn, keys, args []string) []string {
 	case why != "":
 		return []string{why}
 	case u.nonce == args[0] && u.state == "a":
-		return []string{"ok", u.String()}
+		return []string{"ok", u.raw}
 	case u.nonce == args[0]:
-		u.state = "a"
+		u.state, u.pending = "a", ""
 		t.set(keys[0], u.String(), 0)
 		return []string{"ok", u.String()}
 	case u.state != "a" || u.pending == "":
@@ -145,13 +148,13 @@ func userChange(t *turn, keys, args []string) []string {
 	if why != "" {
 		return []string{why}
 	}
-	if text(u.updated) != args[1] {
+	if text(u.updated) != args[1] || u.nonce != args[2] {
 		return []string{"conflict"}
 	}
 	if c, ok := u.change(); ok && c.deadline >= t.ms {
 		return []string{"conflict"}
 	}
-	u.pending = strings.Join([]string{args[2], text(t.ms + number(args[3])), args[4], args[5], args[6]}, " ")
+	u.pending = strings.Join([]string{args[3], text(t.ms + number(args[4])), args[5], args[6], args[7]}, " ")
 	t.set(keys[0], u.String(), 0)
 	return []string{"ok"}
 }
@@ -161,10 +164,10 @@ func userUpdate(t *turn, keys, args []string) []string {
 	if why != "" {
 		return []string{why}
 	}
-	if text(u.updated) != args[1] {
+	if text(u.updated) != args[1] || u.nonce != args[2] {
 		return []string{"conflict"}
 	}
-	u.verified, u.locked, u.json = args[2], args[3], args[4]
+	u.verified, u.locked, u.json = args[3], args[4], args[5]
 	return t.save(keys[0], u)
 }
 
@@ -182,12 +185,13 @@ func userRevoke(t *turn, keys, args []string) []string {
 	if why != "" {
 		return []string{why}
 	}
+	t.unlink(keys[2])
 	u.epoch = max(t.us, u.epoch+1)
 	t.set(keys[0], u.String(), 0)
 	if !t.setAside(keys[1], keys[2]) {
 		return []string{"ok"}
 	}
-	return t.take(keys[2], args[1], []string{"ok"})
+	return t.appendPage(keys[2], args[1], []string{"ok"})
 }
 
 func userDelete(t *turn, keys, args []string) []string {
@@ -197,7 +201,7 @@ func userDelete(t *turn, keys, args []string) []string {
 	}
 	t.unlink(keys[0])
 	if !t.setAside(keys[1], keys[2]) {
-		return []string{"ok", u.String()}
+		return []string{"ok", u.raw}
 	}
-	return t.take(keys[2], args[1], []string{"ok", u.String()})
+	return t.appendPage(keys[2], args[1], []string{"ok", u.raw})
 }

@@ -20,6 +20,7 @@ func lifetimeScenarios() []scenario {
 		{name: "S-14 a lifetime of 1.5 s is honoured", waits: true, run: lifetime(1500 * time.Millisecond)},
 		{name: "S-14 a lifetime of 10 years is honoured", run: tenYears},
 		{name: "S-16 an index does not outlive its sessions", waits: true, run: indexEnds},
+		{name: "S-16 an index ends with the longest session that is left", run: indexShrinks},
 		{name: "S-16 an index sheds expired sessions when another is added", waits: true, run: indexSheds},
 	}
 }
@@ -151,6 +152,18 @@ func indexEnds(h *harness) {
 	h.session(u.ID, 200*time.Millisecond)
 	h.after(last)
 	h.eventually("only user and email are left", func() bool { return len(h.keys()) == 2 })
+}
+
+func indexShrinks(h *harness) {
+	u := h.user("a@example.org")
+	h.session(u.ID, time.Hour)
+	long := h.session(u.ID, 1000*time.Hour)
+	h.must(h.Sessions.Delete(h.Context(), long.Token))
+	for key, k := range h.keys() {
+		if k.Type == "zset" && (k.TTL > time.Hour+h.opts.Tolerance || k.TTL < 59*time.Minute) {
+			h.Errorf("index %s lives for %s, want an hour", key, k.TTL)
+		}
+	}
 }
 
 func indexSheds(h *harness) {

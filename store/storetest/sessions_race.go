@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ func sessionRaces() []scenario {
 		{name: "S-17 no refresh revives a session that is being deleted", run: raceRefreshDelete},
 		{name: "S-18 delete-all ends every session that was created before", run: raceDeleteAll},
 		{name: "S-18 delete-all ends sessions that are being refreshed", run: raceDeleteAllRefresh},
+		{name: "S-10 a list longer than a page is complete while sessions are refreshed", run: raceListRefresh},
 		{name: "S-20 of concurrent creations with one token exactly one succeeds", run: raceToken},
 	}
 }
@@ -47,6 +49,38 @@ func raceRefreshDelete(h *harness) {
 		}
 	})
 	h.wantRecords(1)
+}
+
+// Ends move up and down the index while lists walk it.
+func raceListRefresh(h *harness) {
+	const sessions, lists = 1200, 10
+	u := h.user("a@example.org")
+	tokens := make([]store.Token, sessions)
+	for i := range tokens {
+		tokens[i] = h.session(u.ID, 2*time.Hour+time.Duration(i)*time.Second).Token
+	}
+	var done atomic.Bool
+	var refreshers sync.WaitGroup
+	for worker := range 4 {
+		refreshers.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(worker)))
+			for !done.Load() {
+				d := time.Hour + time.Duration(random.IntN(3600))*2*time.Second
+				if _, err := h.Sessions.Refresh(h.Context(), tokens[random.IntN(sessions)], d); err != nil {
+					h.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range lists {
+		list, err := h.Sessions.List(h.Context(), u.ID)
+		if err != nil || len(list) != sessions {
+			h.Errorf("%d sessions listed, want %d: %v", len(list), sessions, err)
+		}
+	}
+	done.Store(true)
+	refreshers.Wait()
 }
 
 // storm creates sessions from every worker while cut happens, and returns

@@ -92,6 +92,7 @@ func wantOutage(h *harness) {
 		"put session":         func() error { return c.PutSession(h.Context(), login(), nil) },
 		"invalidate user":     func() error { return c.InvalidateUser(h.Context(), someone(1)) },
 		"invalidate session":  func() error { return c.InvalidateSession(h.Context(), token) },
+		"invalidate by hash":  func() error { return c.InvalidateSessionByHash(h.Context(), "usr_1", token.Hash()) },
 	}
 	for name, operation := range operations {
 		h.Run(name, func(t *testing.T) {

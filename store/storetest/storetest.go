@@ -81,6 +81,7 @@ func scenarios(opts Options) []scenario {
 	all = append(all, lifetimeScenarios()...)
 	all = append(all, sessionRaces()...)
 	all = append(all, cacheScenarios()...)
+	all = append(all, cacheLoadScenarios()...)
 	all = append(all, storageScenarios()...)
 	return append(all, outageScenarios(opts)...)
 }

@@ -14,6 +14,12 @@ func TestDriver(t *testing.T) {
 	}
 }
 
+func TestScriptsMatchTheirTwins(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Twins(t, engine, valkeygo.Dial) })
+	}
+}
+
 func TestCluster(t *testing.T) {
 	for _, engine := range testservers.Engines() {
 		t.Run(engine, func(t *testing.T) { drivertest.Cluster(t, engine, valkeygo.Dial) })
