@@ -26,7 +26,7 @@ func TestOperationsOfWhichThereAreTooFewTakeNoRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := b.String()
-	if !strings.Contains(out, "list: too few to say anything of its times (7 in a cell at the most)") {
+	if !strings.Contains(out, "too few to say anything of their times, in a cell at the most: list (7)") {
 		t.Errorf("it does not say that there are too few:\n%s", out)
 	}
 	if strings.Contains(out, "\nlist ") {

@@ -226,9 +226,10 @@ func operationsTable(s *scenario, notes *footnotes) table {
 	columns := append([]column{{head: "operation", left: true}}, keyColumns()...)
 	t := table{title: "other operations, response time", columns: columns, keys: len(columns)}
 	var rows []row
+	var few []string
 	for _, operation := range s.operations()[1:] {
 		if n, ok := tooFew(s, operation); ok {
-			notes.remark(fmt.Sprintf("%s: too few to say anything of its times (%s in a cell at the most)", clean(operation), thousands(n)))
+			few = append(few, fmt.Sprintf("%s (%s)", clean(operation), thousands(n)))
 			continue
 		}
 		for i, c := range s.cells {
@@ -239,6 +240,9 @@ func operationsTable(s *scenario, notes *footnotes) table {
 			rows = append(rows, row{cell: c, operation: operation})
 			t.rows = append(t.rows, append([]field{name}, cellKeys(c)...))
 		}
+	}
+	if len(few) > 0 {
+		notes.remark("too few to say anything of their times, in a cell at the most: " + strings.Join(few, ", "))
 	}
 	t.add(column{head: "count"}, func(i int) field { return field{text: thousands(rows[i].numbers().Count)} })
 	t.addLatencies(rows, notes)

@@ -261,6 +261,17 @@ func checkLog(t *testing.T, dir string, run *results.Run) {
 	}
 }
 
+func TestTheSampleOfARunCanBeReported(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../results/sample")); err != nil {
+		t.Fatal(err)
+	}
+	got := call(t.Context(), "report", dir)
+	if got.code != exitFine || !strings.Contains(got.stdout, "session-churn-percentiles.png") {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
 // children are the server processes that this process has started.
 func children(t *testing.T) []int {
 	t.Helper()

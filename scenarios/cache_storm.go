@@ -41,10 +41,13 @@ const (
 
 var stormNames = [...]string{"hit", "load", "load-uncoalesced", "update"}
 
+// never is later than any operation is due.
+const never = time.Duration(1<<63 - 1)
+
 const (
 	// originLatency is what the simulated system of record takes to answer.
 	originLatency = 20 * time.Millisecond
-	updateShare   = 0.001
+	updateShare   = 0.005
 	// expiryAt and coldAt are the moments of the two storms, as shares of the
 	// measured time.
 	expiryAt = 0.4
@@ -62,6 +65,9 @@ type cacheStorm struct {
 		rng     *rand.Rand
 		popular *zipf
 		ranks   []int
+		// updatesFrom is when updates begin; before the measured phase there are
+		// none.
+		updatesFrom time.Duration
 	}
 	inv struct{ stale, payload *Invariant }
 
@@ -76,6 +82,7 @@ type cacheStorm struct {
 
 func newCacheStorm(env Env) (*Workload, error) {
 	c := &cacheStorm{env: env}
+	c.plan.updatesFrom = never
 	c.plan.rng = newRand(env.Seed, 1)
 	c.plan.popular = newZipf(0.99, env.Population)
 	c.plan.ranks = newRand(env.Seed, 2).Perm(env.Population)
@@ -103,7 +110,7 @@ func (c *cacheStorm) settings() map[string]string {
 		"population":     strconv.Itoa(c.env.Population) + " cached users",
 		"popularity":     c.plan.popular.String(),
 		"origin latency": originLatency.String(),
-		"updates":        fmt.Sprintf("%g %% of operations, of one user in five", 100*updateShare),
+		"updates":        fmt.Sprintf("%g %% of operations from the expiry on, of one user in five", 100*updateShare),
 	}
 }
 
@@ -171,6 +178,7 @@ func (c *cacheStorm) cacheOf(i int) *store.Cache {
 func (c *cacheStorm) onPhase(ctx context.Context, p load.Phase) {
 	if p == load.PhaseMeasure {
 		waitFor(ctx, c.timeline.start)
+		c.plan.updatesFrom = time.Duration(expiryAt * float64(c.env.For))
 		c.baseline = [2]store.CacheStats{c.coalescing.Stats(), c.alone.Stats()}
 	}
 }
@@ -182,26 +190,38 @@ func (c *cacheStorm) Operations() []string { return stormNames[:] }
 func (c *cacheStorm) Next(op *load.Op) {
 	rng := c.plan.rng
 	op.Kind = stormHit
-	i := c.plan.ranks[c.plan.popular.draw(rng)]
-	if rng.Float64() < updateShare {
+	rank := c.plan.popular.draw(rng)
+	if rng.Float64() < updateShare && op.Due >= c.plan.updatesFrom {
 		op.Kind = stormUpdate
-		i = changing(i)
+		rank = c.changing(rank)
 	}
-	op.Subject = uint64(i)
+	op.Subject = uint64(c.plan.ranks[rank])
 }
 
-// Of ten users two are updated now and then. The others are not, so that their
-// entries are still those of the loading when the storm comes.
+// Of ten neighbours in popularity two are updated now and then, hot ones among
+// them. The others are not, so that a load of them has no cause but a storm.
 const (
 	changeOf     = 10
 	firstChanged = 4 // and the next
 )
 
-// changing is a user near i that is updated, read through the same cache.
-func changing(i int) int { return i - i%changeOf + firstChanged + i%2 }
+// changing is the rank near this one whose user is updated.
+func (c *cacheStorm) changing(rank int) int {
+	near := rank - rank%changeOf + firstChanged + rank%2
+	if near >= len(c.plan.ranks) {
+		return firstChanged
+	}
+	return near
+}
 
-// changes says whether user i is updated.
-func changes(i int) bool { return i%changeOf == firstChanged || i%changeOf == firstChanged+1 }
+// changed says of each user whether it is updated.
+func (c *cacheStorm) changed() []bool {
+	users := make([]bool, len(c.plan.ranks))
+	for rank := range c.plan.ranks {
+		users[c.plan.ranks[c.changing(rank)]] = true
+	}
+	return users
+}
 
 // Do implements load.Traffic.
 func (c *cacheStorm) Do(ctx context.Context, op *load.Op) (int, error) {
@@ -293,7 +313,8 @@ func (c *cacheStorm) marks(started time.Time) []Mark {
 
 func (c *cacheStorm) measurements() map[string]Measurement {
 	m := map[string]Measurement{}
-	together, alone := c.origin.stampede(0), c.origin.stampede(1)
+	changed := c.changed()
+	together, alone := c.origin.stampede(0, changed), c.origin.stampede(1, changed)
 	m["loads-per-miss"] = Measurement{together.mean, "loads", "loads of the origin for one missing entry in the two storms, with coalescing"}
 	m["loads-per-miss-uncoalesced"] = Measurement{alone.mean, "loads", "the same when every miss asks by itself"}
 	m["loads-of-one-entry-worst"] = Measurement{float64(together.worst), "loads", "the most loads that one missing entry caused, with coalescing"}

@@ -161,18 +161,18 @@ func (u *originUser) acknowledge(version int64) {
 }
 
 // stampede sums up the waves of the storms over the users whose number has this
-// parity and who were never updated: the mean number of loads for one missing
+// parity and who are never changed: the mean number of loads for one missing
 // entry, and the worst.
 type stampede struct {
 	mean  float64
 	worst int
 }
 
-func (o *origin) stampede(parity int) stampede {
+func (o *origin) stampede(parity int, changed []bool) stampede {
 	var s stampede
 	loads, missing := 0, 0
 	for i := parity; i < len(o.users); i += 2 {
-		if changes(i) {
+		if changed[i] {
 			continue
 		}
 		u := &o.users[i]
