@@ -17,6 +17,9 @@ import (
 func testMachine(t *testing.T, key string) machine {
 	t.Helper()
 	if _, err := exec.LookPath("apt-get"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no apt-get: these tests may not be skipped here")
+		}
 		t.Skip("needs apt")
 	}
 	archive, err := filepath.Abs(filepath.Join("testdata", "archive"))

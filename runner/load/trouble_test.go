@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,13 +83,13 @@ func TestWarmUpThatGoesOnIntoTheMeasuredPhaseIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck := make(chan struct{})
 		defer close(stuck)
-		measuring := false
+		var measuring atomic.Bool
 		r := mustRun(t, Config{
 			Warmup: Constant(100, 100*time.Millisecond), Measure: Constant(100, time.Second), Drain: 10 * time.Millisecond,
-			OnPhase: func(p Phase) { measuring = p == PhaseMeasure },
+			OnPhase: func(p Phase) { measuring.Store(p == PhaseMeasure) },
 		}, &script{
 			do: func(context.Context, *Op) (int, error) {
-				if !measuring {
+				if !measuring.Load() {
 					<-stuck
 				}
 				return 0, nil
