@@ -46,6 +46,48 @@ type Environment struct {
 	Versions map[string]string `json:"versions"`
 	// Pacing names the wait that the engine used, for example "timerfd".
 	Pacing string `json:"pacing"`
+	// Doctor is what the machine was found to be able to measure, when the run began.
+	Doctor *Doctor `json:"doctor,omitempty"`
+}
+
+// Doctor is what a machine can measure.
+type Doctor struct {
+	// Sentence sums it up.
+	Sentence string `json:"sentence"`
+	// Timers are the waits that were tried, and PacingWhy says why one was chosen.
+	Timers    []Timer `json:"timers"`
+	Pacing    string  `json:"pacing"`
+	PacingWhy string  `json:"pacing_why"`
+	// HistogramNS is what it costs to record one value, NoopNS one operation
+	// that does nothing, both in nanoseconds of processor time; NoopPerSecond is
+	// how many of the latter a second go through the engine.
+	HistogramNS   float64 `json:"histogram_ns"`
+	NoopNS        float64 `json:"noop_cpu_ns_per_op"`
+	NoopPerSecond float64 `json:"noop_ops_per_second"`
+	// EchoUS is the median round trip of one byte over loopback, the floor of
+	// what can be measured here.
+	EchoUS float64 `json:"echo_us"`
+	// CoresAllowed may be used, which can be fewer than there are.
+	CoresAllowed int `json:"cores_allowed"`
+	// Governor and HugePages are the kernel's words, empty where it has none.
+	Governor  string `json:"governor"`
+	HugePages string `json:"transparent_hugepages"`
+	// Pressure is the share of the last ten seconds in which some task waited for
+	// a processor, and Steal what the hypervisor took, both in percent; nil where
+	// the kernel does not tell.
+	Pressure *float64 `json:"cpu_pressure_percent"`
+	Steal    *float64 `json:"steal_percent"`
+	// Providers tells of each whether it can start servers here.
+	Providers map[string]string `json:"providers"`
+}
+
+// Timer is how late a wait was, in microseconds, over many waits of its own kind.
+type Timer struct {
+	Name string  `json:"name"`
+	P50  float64 `json:"late_p50_us"`
+	P99  float64 `json:"late_p99_us"`
+	// CPU is the processor time of one wake-up.
+	CPU float64 `json:"cpu_us_per_wakeup"`
 }
 
 // Verdict says how far a cell may be believed.
@@ -71,6 +113,9 @@ type Cell struct {
 	Verdict  Verdict  `json:"verdict"`
 	Reasons  []string `json:"reasons"`
 
+	// Loop is "open", or "closed" where each worker sent its next operation when
+	// the last had come back: then there is a throughput and no response time.
+	Loop string `json:"loop,omitempty"`
 	// Schedule is the parseable specification of the measured arrivals, for
 	// example "poisson:10000/10s".
 	Schedule string            `json:"schedule"`
@@ -99,7 +144,14 @@ type Cell struct {
 	// Measurements are what only this scenario measures, by name.
 	Measurements map[string]Measurement `json:"measurements,omitempty"`
 	Series       Series                 `json:"series"`
-	Marks        []Mark                 `json:"marks,omitempty"`
+	// Machine is what the generator's machine did, second by second.
+	Machine []Second `json:"machine,omitempty"`
+	// ServerView is what the server itself counted meanwhile.
+	ServerView *ServerView `json:"server_view,omitempty"`
+	// Retries are commands that the client library sent again by itself,
+	// redirections among them; nil where the library does not tell.
+	Retries *int64 `json:"client_retries"`
+	Marks   []Mark `json:"marks,omitempty"`
 	// ErrorSamples are the first few distinct error texts.
 	ErrorSamples []string `json:"error_samples,omitempty"`
 
@@ -148,6 +200,69 @@ type Operation struct {
 	Response Percentiles `json:"response_us"`
 	Service  Percentiles `json:"service_us"`
 	Lag      Percentiles `json:"lag_us"`
+	// ResponseCI holds the 95 % confidence intervals of the response time's
+	// percentiles that are not nil, by their names in Percentiles ("p50", …).
+	ResponseCI map[string]Bounds `json:"response_ci_us,omitempty"`
+	// Parts divide the service time of a sample of the operations.
+	Parts *Parts `json:"parts,omitempty"`
+}
+
+// Bounds are a confidence interval in microseconds. Low or High is nil where the
+// sample has no bound to give.
+type Bounds struct {
+	Low  *float64 `json:"low"`
+	High *float64 `json:"high"`
+	// Correlation is by how much the interval is wider than it would be if the
+	// operations were independent of each other; above 2 they are serially
+	// correlated.
+	Correlation float64 `json:"correlation"`
+}
+
+// Parts divide the service time: Queue is the wait for a connection or in the
+// client library, until the command was written; Wire runs from there to the
+// reply in the library's hands, the server's work included; Rest is the
+// storage's own, decoding for the most part.
+type Parts struct {
+	// Count operations were looked at.
+	Count int64       `json:"count"`
+	Queue Percentiles `json:"queue_us"`
+	Wire  Percentiles `json:"wire_us"`
+	Rest  Percentiles `json:"rest_us"`
+}
+
+// Second is what the generator's machine did in one second. A field is nil where
+// the system does not tell.
+type Second struct {
+	// CPU is the share of its cores that the program used, in percent.
+	CPU *float64 `json:"cpu_percent"`
+	// Pressure is the time that some task of the machine waited for a processor,
+	// and Steal what the hypervisor took, in percent.
+	Pressure *float64 `json:"pressure_percent"`
+	Steal    *float64 `json:"steal_percent"`
+	// GCs ended; the longest of their pauses, and the 99th percentile of how
+	// long goroutines that could run waited to, in microseconds.
+	GCs     int64   `json:"gcs"`
+	GCPause float64 `json:"gc_pause_max_us"`
+	Sched   float64 `json:"sched_p99_us"`
+	// InFlight operations were under way or due at the second's end.
+	InFlight int64 `json:"in_flight"`
+}
+
+// ServerView is the growth of the server's own counters over the measured time.
+type ServerView struct {
+	Commands map[string]Command `json:"commands"`
+}
+
+// Command is one command's share of INFO commandstats and latencystats.
+type Command struct {
+	Calls int64 `json:"calls"`
+	// CPU is the processor time of one call in microseconds.
+	CPU      float64 `json:"us_per_call"`
+	Rejected int64   `json:"rejected"`
+	Failed   int64   `json:"failed"`
+	// Percentiles of the call's duration, by name ("p50", …), in microseconds,
+	// since the server's start or its last CONFIG RESETSTAT.
+	Latency map[string]float64 `json:"latency_us,omitempty"`
 }
 
 // Percentiles in microseconds. One that the sample cannot carry is nil (null in

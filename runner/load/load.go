@@ -31,6 +31,19 @@ type Op struct {
 	Kind int
 	// Subject and Param are the traffic's own: which session, which variant.
 	Subject, Param uint64
+	// Trace is set in one operation of Config.TraceEvery; the traffic may fill it
+	// in while Do runs.
+	Trace *Trace
+}
+
+// Trace divides an operation's service time. What neither field holds is the
+// traffic's own work, such as decoding.
+type Trace struct {
+	// Queue is the time that commands waited for a connection, or within the
+	// client library, before they were written to the network.
+	Queue time.Duration
+	// Wire is the time from then until their replies were there.
+	Wire time.Duration
 }
 
 // Traffic is what the engine drives.
@@ -64,6 +77,16 @@ type Config struct {
 	// Backlog bounds the operations that are due but wait for a worker; one
 	// that finds it full is counted as dropped. 0 means 1<<17.
 	Backlog int
+	// Closed, when true, performs a closed loop instead: each worker starts its
+	// next operation when its last has ended, for the duration of each schedule,
+	// whose rates do not matter. An operation is then due when it is sent, so
+	// that there is no response time and no lag: use it for throughput and cost
+	// at saturation, and never as a latency (Schroeder et al., "Open Versus
+	// Closed", NSDI 2006).
+	Closed bool
+	// TraceEvery is how many operations there are to one that is traced; 0
+	// traces none.
+	TraceEvery int
 	// Timeout bounds one operation, from when it was sent. 0 means one second.
 	Timeout time.Duration
 	// Drain bounds the wait for what is in flight after the last due time.
@@ -122,6 +145,14 @@ type OpResult struct {
 	Response, Service, Lag *hdrhistogram.Histogram
 	// The longest, exactly; a histogram's own is its bucket's upper edge.
 	MaxResponse, MaxService, MaxLag time.Duration
+	// Parts divide the service time of the traced operations.
+	Parts Parts
+}
+
+// Parts are the histograms of the parts of service times: what [Trace] holds,
+// and the rest. They have 2 significant digits.
+type Parts struct {
+	Queue, Wire, Rest *hdrhistogram.Histogram
 }
 
 // The histograms' range.
