@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Waiter paces a run. It serves one goroutine at a time.
+// Waiter paces a run. All its methods are for one goroutine, which may stay
+// locked to its thread until Close.
 type Waiter interface {
 	// Wait returns nil at until or as soon after as it can, never before it,
 	// or context.Cause(ctx) once ctx is done.
@@ -16,12 +17,25 @@ type Waiter interface {
 	String() string
 }
 
-// NewWaiter returns this system's most punctual waiter that does not spin: on
-// Linux a timerfd, elsewhere, or where there is none to be had, the one of
-// [NewTimerWaiter]. Results record which through its name. Spinning was
-// rejected: on few cores it takes the one that the server needs.
+// Pacing names a way to wait.
+type Pacing string
+
+// The pacings. None of them spins: on few cores a spinning generator takes the
+// one that the server needs.
+const (
+	// PacingTimerfd waits for a kernel timer through the runtime's network poller.
+	PacingTimerfd Pacing = "timerfd"
+	// PacingNanosleep sleeps in the kernel on a thread of its own.
+	PacingNanosleep Pacing = "nanosleep"
+	// PacingTimer waits for the runtime's own timers; see [NewTimerWaiter].
+	PacingTimer Pacing = "timer"
+)
+
+// NewWaiter returns a waiter of this system's default pacing or, where there is
+// none to be had, the one of [NewTimerWaiter]. Its name says which. [Calibrate]
+// finds a better one, if the machine has it.
 func NewWaiter() Waiter {
-	if w, err := newSystemWaiter(); err == nil {
+	if w, err := Pacings()[0].newWaiter(); err == nil {
 		return w
 	}
 	return NewTimerWaiter()
@@ -61,4 +75,4 @@ func (w *timerWaiter) Close() error {
 	return nil
 }
 
-func (*timerWaiter) String() string { return "timer" }
+func (*timerWaiter) String() string { return string(PacingTimer) }

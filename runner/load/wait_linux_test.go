@@ -7,7 +7,7 @@ import (
 )
 
 func TestLateInterruptOfAnOlderContextIsIgnored(t *testing.T) {
-	w, err := newSystemWaiter()
+	w, err := newTimerfdWaiter()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,22 +11,32 @@ import (
 // waiters lists this system's waiters.
 func waiters(t *testing.T) []Waiter {
 	t.Helper()
-	all := []Waiter{NewWaiter(), NewTimerWaiter()}
-	t.Cleanup(func() {
-		for _, w := range all {
-			if err := w.Close(); err != nil {
-				t.Error(err)
-			}
+	var all []Waiter
+	for _, p := range Pacings() {
+		w, err := p.newWaiter()
+		if err != nil {
+			t.Fatalf("open %s: %v", p, err)
 		}
-	})
-	return all
+		all = append(all, w)
+	}
+	return append(all, ahead(NewWaiter(), 20*time.Microsecond))
+}
+
+// closing closes w at the end of a test, in the goroutine that waited.
+func closing(t *testing.T, w Waiter) {
+	t.Helper()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestLinuxDoesNotPaceWithTheRuntimesTimers(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("timerfd is Linux's")
 	}
-	if got := waiters(t)[0].String(); got != "timerfd" {
+	w := NewWaiter()
+	defer closing(t, w)
+	if got := w.String(); got != "timerfd" {
 		t.Errorf("NewWaiter gives %s, want timerfd", got)
 	}
 }
@@ -34,6 +44,7 @@ func TestLinuxDoesNotPaceWithTheRuntimesTimers(t *testing.T) {
 func TestWaitEndsAfterItsTimeAndNeverBefore(t *testing.T) {
 	for _, w := range waiters(t) {
 		t.Run(w.String(), func(t *testing.T) {
+			defer closing(t, w)
 			for i := range 300 {
 				// From long gone to 0.2 ms ahead.
 				until := time.Now().Add(time.Duration(i-50) * time.Microsecond)
@@ -51,6 +62,7 @@ func TestWaitEndsAfterItsTimeAndNeverBefore(t *testing.T) {
 func TestWaitIsInterrupted(t *testing.T) {
 	for _, w := range waiters(t) {
 		t.Run(w.String(), func(t *testing.T) {
+			defer closing(t, w)
 			for range 3 { // Again, since an interrupted wait may leave a timer behind.
 				cause := errors.New("server died")
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -79,6 +91,7 @@ func TestWaitIsInterrupted(t *testing.T) {
 func TestWaitDoesNotSpin(t *testing.T) {
 	for _, w := range waiters(t) {
 		t.Run(w.String(), func(t *testing.T) {
+			defer closing(t, w)
 			const span = 100 * time.Millisecond
 			before := cpuTime(t)
 			if err := w.Wait(t.Context(), time.Now().Add(span)); err != nil {
@@ -94,6 +107,7 @@ func TestWaitDoesNotSpin(t *testing.T) {
 func TestWaitAllocatesNothing(t *testing.T) {
 	for _, w := range waiters(t) {
 		t.Run(w.String(), func(t *testing.T) {
+			defer closing(t, w)
 			n := testing.AllocsPerRun(100, func() {
 				if err := w.Wait(t.Context(), time.Now().Add(20*time.Microsecond)); err != nil {
 					t.Fatal(err)

@@ -42,7 +42,7 @@ type timerfdWaiter struct {
 	}
 }
 
-func newSystemWaiter() (Waiter, error) {
+func newTimerfdWaiter() (Waiter, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("create timerfd: %w", err)
@@ -132,4 +132,4 @@ func (w *timerfdWaiter) Close() error {
 	return nil
 }
 
-func (*timerfdWaiter) String() string { return "timerfd" }
+func (*timerfdWaiter) String() string { return string(PacingTimerfd) }
