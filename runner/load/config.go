@@ -52,6 +52,7 @@ func (cfg Config) check() error {
 	return errors.Join(
 		within("workers", cfg.Workers, maxWorkers),
 		within("backlog", cfg.Backlog, maxBacklog),
+		within("trace every", cfg.TraceEvery, maxBacklog),
 		within("timeout", cfg.Timeout, maxTimeout),
 		within("drain", cfg.Drain, maxTimeout),
 	)

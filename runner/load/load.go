@@ -123,6 +123,8 @@ type Interval struct {
 	Elapsed    time.Duration
 	Operations []OpResult
 	Totals
+	// InFlight operations are under way or wait for a worker at its end.
+	InFlight int64
 }
 
 // Totals count operations. Offered = Sent + Dropped once a run has ended.
@@ -164,8 +166,11 @@ const (
 // Bin is a short stretch of the time axis. It holds the operations that were
 // due in it.
 type Bin struct {
-	Count         int64
-	P50, P99, Max time.Duration
+	Count              int64
+	P50, P95, P99, Max time.Duration
+	// InFlight operations had been due and not dropped, and had not ended, at
+	// the bin's end.
+	InFlight int64
 }
 
 // Result is what a run measured.
@@ -192,6 +197,8 @@ type Result struct {
 	RecorderWaits int64
 	// Waiter names what paced the arrivals.
 	Waiter string
+	// Closed tells that the loop was closed; see [Config].
+	Closed bool
 	// Queued operations became due while all Workers were waiting for the traffic.
 	Queued  int64
 	Workers int

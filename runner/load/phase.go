@@ -26,9 +26,13 @@ type phase struct {
 	values context.Context
 	errors *errorSamples
 
-	backlog   *backlog
-	workers   []*worker
-	deadlines deadlines
+	backlog *backlog
+	// closed is set in a closed loop, which has no backlog.
+	closed     *closedLoop
+	traceEvery int64
+	untaken    Trace
+	workers    []*worker
+	deadlines  deadlines
 	// ready and working count workers.
 	ready, working sync.WaitGroup
 
@@ -36,8 +40,9 @@ type phase struct {
 	planned Op
 	// start is set before the first operation is pushed.
 	start time.Time
-	// queued operations became due while no worker was free; it is the pacer's.
-	queued int64
+	// arrived operations were planned, and queued ones became due while no worker
+	// was free. Both are the pacer's.
+	arrived, queued int64
 	// refused operations found the backlog full.
 	refused atomic.Int64
 
@@ -49,8 +54,8 @@ type phase struct {
 	}
 }
 
-// newPhase makes a phase whose workers record nothing yet.
-func newPhase(ctx context.Context, e *engine) *phase {
+// newPhase makes a phase of a schedule whose workers record nothing yet.
+func newPhase(ctx context.Context, e *engine, s Schedule) *phase {
 	cfg := e.cfg
 	p := &phase{
 		traffic: e.traffic,
@@ -62,6 +67,10 @@ func newPhase(ctx context.Context, e *engine) *phase {
 		workers: make([]*worker, cfg.Workers),
 	}
 	p.deadlines.phase = p
+	p.traceEvery = int64(cfg.TraceEvery)
+	if cfg.Closed {
+		p.closed = newClosedLoop(p, s.Duration())
+	}
 	for i := range p.workers {
 		p.workers[i] = &worker{phase: p}
 		p.workers[i].ctx.Store(newOpContext(p))
@@ -81,12 +90,18 @@ func (p *phase) launch() {
 	}
 	p.ready.Wait()
 	p.start = time.Now()
+	if p.closed != nil {
+		close(p.closed.open)
+	}
 }
 
 // pace releases the schedule's operations as they become due: at each wake-up
 // all that are. It returns at the schedule's end, or early, with the waiter's
 // error, when ctx is done.
 func (p *phase) pace(ctx context.Context, s Schedule, rng *rand.Rand, w Waiter) error {
+	if p.closed != nil {
+		return w.Wait(ctx, p.start.Add(s.Duration()))
+	}
 	arrivals := s.Arrivals(rng)
 	ok := p.plan(arrivals)
 	for ok {
@@ -112,11 +127,30 @@ func (p *phase) pace(ctx context.Context, s Schedule, rng *rand.Rand, w Waiter) 
 func (p *phase) plan(arrivals func() (time.Duration, bool)) bool {
 	due, ok := arrivals()
 	if ok {
-		p.planned = Op{Due: due}
+		p.planned = Op{Due: due, Trace: p.trace(p.arrived)}
+		p.arrived++
 		p.traffic.Next(&p.planned)
 		p.planned.Due = due
 	}
 	return ok
+}
+
+// trace returns nil, or for an operation that is to be traced a trace in whose
+// place its worker puts one of its own.
+func (p *phase) trace(n int64) *Trace {
+	if p.traceEvery == 0 || n%p.traceEvery != 0 {
+		return nil
+	}
+	return &p.untaken
+}
+
+// take gives a worker its next operation, waiting for one if need be. It returns
+// false when there will be none.
+func (p *phase) take(op *Op) bool {
+	if p.closed != nil {
+		return p.closed.next(op)
+	}
+	return p.backlog.pop(op)
 }
 
 // settle waits, for bound at most, until the workers have done all that was
@@ -126,6 +160,9 @@ func (p *phase) plan(arrivals func() (time.Duration, bool)) bool {
 // came back.
 func (p *phase) settle(ctx context.Context, bound time.Duration) bool {
 	p.backlog.close()
+	if p.closed != nil {
+		p.closed.stop()
+	}
 	idle := make(chan struct{})
 	go func() {
 		p.working.Wait()
@@ -166,6 +203,10 @@ func await(ctx context.Context, c <-chan struct{}, bound time.Duration) bool {
 // totals counts what has been released so far. The order of the loads keeps
 // Sent from exceeding Offered.
 func (p *phase) totals() Totals {
+	if p.closed != nil {
+		begun := p.closed.begun()
+		return Totals{Offered: begun, Sent: begun}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	taken := int64(p.backlog.head.Load())

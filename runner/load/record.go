@@ -9,7 +9,10 @@ import (
 
 // newOpResult returns an empty result.
 func newOpResult(name string) OpResult {
-	return OpResult{Name: name, Response: newHistogram(3), Service: newHistogram(3), Lag: newHistogram(3)}
+	return OpResult{
+		Name: name, Response: newHistogram(3), Service: newHistogram(3), Lag: newHistogram(3),
+		Parts: Parts{Queue: newHistogram(2), Wire: newHistogram(2), Rest: newHistogram(2)},
+	}
 }
 
 func newHistogram(digits int) *hdrhistogram.Histogram {
@@ -36,6 +39,11 @@ func (o *OpResult) add(s *sample) {
 	record(o.Response, response)
 	record(o.Service, service)
 	record(o.Lag, lag)
+	if s.traced {
+		record(o.Parts.Queue, s.queue)
+		record(o.Parts.Wire, s.wire)
+		record(o.Parts.Rest, service-s.queue-s.wire)
+	}
 }
 
 // record counts v at the edge of the range if it is outside: the histogram
@@ -54,7 +62,8 @@ func (o *OpResult) merge(from *OpResult) error {
 	o.MaxResponse = max(o.MaxResponse, from.MaxResponse)
 	o.MaxService = max(o.MaxService, from.MaxService)
 	o.MaxLag = max(o.MaxLag, from.MaxLag)
-	lost := o.Response.Merge(from.Response) + o.Service.Merge(from.Service) + o.Lag.Merge(from.Lag)
+	lost := o.Response.Merge(from.Response) + o.Service.Merge(from.Service) + o.Lag.Merge(from.Lag) +
+		o.Parts.merge(from.Parts)
 	from.reset()
 	if lost != 0 {
 		return fmt.Errorf("merge histograms of %s: %d values were lost", o.Name, lost)
@@ -67,7 +76,14 @@ func (o *OpResult) reset() {
 	o.Response.Reset()
 	o.Service.Reset()
 	o.Lag.Reset()
-	*o = OpResult{Name: o.Name, Response: o.Response, Service: o.Service, Lag: o.Lag}
+	o.Parts.Queue.Reset()
+	o.Parts.Wire.Reset()
+	o.Parts.Rest.Reset()
+	*o = OpResult{Name: o.Name, Response: o.Response, Service: o.Service, Lag: o.Lag, Parts: o.Parts}
+}
+
+func (p Parts) merge(from Parts) (lost int64) {
+	return p.Queue.Merge(from.Queue) + p.Wire.Merge(from.Wire) + p.Rest.Merge(from.Rest)
 }
 
 // How the time axis is divided.
@@ -86,6 +102,8 @@ type bin struct {
 	// response is made when the first operation comes: 21 KiB each.
 	response *hdrhistogram.Histogram
 	max      time.Duration
+	// ended counts operations by when they ended.
+	ended int64
 }
 
 // newBins divides span into bins of equal width, a multiple of binWidth.
@@ -103,22 +121,31 @@ func (b *bins) add(s *sample) {
 	}
 	at.max = max(at.max, time.Duration(s.done-s.due))
 	record(at.response, s.done-s.due)
+	if ended := time.Duration(s.done) / b.width; int(ended) < len(b.each) {
+		b.each[ended].ended++
+	}
 }
 
 // summarize returns the bins of the first span of the time axis.
 func (b *bins) summarize(span time.Duration) []Bin {
 	out := make([]Bin, min(len(b.each), int(ceil(span, b.width))))
+	var inFlight int64
 	for i := range out {
-		if h := b.each[i].response; h != nil {
-			longest := b.each[i].max
-			// A percentile is the upper edge of its bucket, which may lie beyond.
-			out[i] = Bin{
-				Count: h.TotalCount(),
-				P50:   min(longest, time.Duration(h.ValueAtQuantile(50))),
-				P99:   min(longest, time.Duration(h.ValueAtQuantile(99))),
-				Max:   longest,
-			}
-		}
+		out[i] = b.each[i].summarize()
+		inFlight += out[i].Count - b.each[i].ended
+		out[i].InFlight = inFlight
 	}
 	return out
+}
+
+func (b *bin) summarize() Bin {
+	if b.response == nil {
+		return Bin{}
+	}
+	// A percentile is the upper edge of its bucket, which may lie beyond the
+	// longest.
+	at := func(percent float64) time.Duration {
+		return min(b.max, time.Duration(b.response.ValueAtQuantile(percent)))
+	}
+	return Bin{Count: b.response.TotalCount(), P50: at(50), P95: at(95), P99: at(99), Max: b.max}
 }

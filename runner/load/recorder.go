@@ -38,6 +38,8 @@ type recorder struct {
 	// deadline is the latest end that counts as in time.
 	deadline int64
 	inTime   int64
+	// recorded counts the samples taken so far.
+	recorded int64
 	last     time.Duration
 
 	// from is when the current interval began, before its totals so far.
@@ -113,6 +115,7 @@ func (r *recorder) drain() {
 func (r *recorder) take(s *sample) {
 	r.second[s.kind].add(s)
 	r.bins.add(s)
+	r.recorded++
 	r.last = max(r.last, time.Duration(s.done))
 	if s.done <= r.deadline {
 		r.inTime++
@@ -131,6 +134,7 @@ func (r *recorder) interval(now time.Duration) {
 			Elapsed:    now,
 			Operations: r.second,
 			Totals:     counted.since(r.before),
+			InFlight:   max(0, counted.Offered-counted.Dropped-r.recorded),
 		})
 	}
 	for i := range r.totals {

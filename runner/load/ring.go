@@ -6,8 +6,11 @@ import "sync/atomic"
 // nanoseconds after the start of the phase.
 type sample struct {
 	due, sent, done int64
-	kind            int32
-	outcome         outcome
+	// queue and wire are what a traced operation's trace held.
+	queue, wire int64
+	kind        int32
+	traced      bool
+	outcome     outcome
 }
 
 // outcome is how an operation ended.

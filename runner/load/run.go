@@ -59,7 +59,7 @@ func (e *engine) warmUp(ctx context.Context) error {
 		return nil
 	}
 	e.cfg.OnPhase(PhaseWarmup)
-	p := newPhase(ctx, e)
+	p := newPhase(ctx, e, e.cfg.Warmup)
 	p.launch() //nolint:contextcheck // Operations have contexts of their own.
 	_, err := e.perform(ctx, p, plan{e.cfg.Warmup, warmupStream, PhaseSettle})
 	return err
@@ -67,7 +67,7 @@ func (e *engine) warmUp(ctx context.Context) error {
 
 // measure performs the measured phase.
 func (e *engine) measure(ctx context.Context) (*Result, error) {
-	p := newPhase(ctx, e)
+	p := newPhase(ctx, e, e.cfg.Measure)
 	r := newRecorder(p, e.cfg)
 	e.cfg.OnPhase(PhaseMeasure)
 	p.launch() //nolint:contextcheck // Operations have contexts of their own.
@@ -126,6 +126,7 @@ func (e *engine) result(r *recorder, ended time.Duration) *Result {
 		RecorderWaits: r.waits(),
 		Waiter:        e.waiter.String(),
 		Unsettled:     e.unsettled,
+		Closed:        e.cfg.Closed,
 		Queued:        r.phase.queued,
 		Workers:       len(r.phase.workers),
 	}

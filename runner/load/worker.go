@@ -14,17 +14,19 @@ type worker struct {
 	// ring takes the samples; nil records nothing.
 	ring *ring
 	ctx  atomic.Pointer[opContext]
-	// op is kept here since Do would move a local one to the heap each time.
-	op Op
-	_  [64]byte
+	// op and trace are kept here since Do would move local ones to the heap each
+	// time.
+	op    Op
+	trace Trace
+	_     [64]byte
 }
 
-// run works until the backlog is closed and empty. A Do that ends its goroutine
+// run works until there is no more to do. A Do that ends its goroutine
 // takes the worker with it.
 func (w *worker) run() {
 	defer w.phase.working.Done()
 	w.phase.ready.Done()
-	for w.phase.backlog.pop(&w.op) {
+	for w.phase.take(&w.op) {
 		w.perform()
 	}
 }
@@ -32,8 +34,15 @@ func (w *worker) run() {
 // perform does w.op and notes it down.
 func (w *worker) perform() {
 	p := w.phase
-	s := sample{due: int64(w.op.Due)}
+	s := sample{due: int64(w.op.Due), traced: w.op.Trace != nil}
+	if s.traced {
+		w.trace = Trace{}
+		w.op.Trace = &w.trace
+	}
 	sent := p.now()
+	if p.closed != nil {
+		s.due = int64(sent)
+	}
 	kind, err := w.do(sent + p.timeout)
 	done := p.now()
 	if uint(kind) >= uint(p.kinds) {
@@ -46,6 +55,7 @@ func (w *worker) perform() {
 	}
 	if w.ring != nil {
 		s.sent, s.done, s.kind = int64(sent), int64(done), int32(kind)
+		s.queue, s.wire = int64(w.trace.Queue), int64(w.trace.Wire)
 		w.ring.put(&s)
 	}
 }
