@@ -93,7 +93,7 @@ func decodeUser(raw string) (userRecord, error) {
 	line, _, pending := strings.Cut(body, "\n")
 	r.pending = pending
 	var j userJSON
-	if !found || !f.done() || (r.state != statePending && r.state != stateActive) || !decodeJSON(line, &j) {
+	if !found || !f.done() || (r.state != statePending && r.state != stateActive) || !(j.plain(line) || decodeJSON(line, &j)) {
 		return userRecord{}, corrupt("user record")
 	}
 	r.user.ID, r.user.Email, r.user.Name = j.ID, j.Email, j.Name
@@ -112,7 +112,7 @@ func decodeSession(raw string) (sessionRecord, error) {
 	r := sessionRecord{epoch: f.number()}
 	r.session.ExpiresAt, r.session.UpdatedAt = f.time(), f.time()
 	var j sessionJSON
-	if !found || !f.done() || !decodeJSON(body, &j) || j.UserID == "" || j.CreatedAt == nil || !inRange(*j.CreatedAt) {
+	if !found || !f.done() || !(j.plain(body) || decodeJSON(body, &j)) || j.UserID == "" || j.CreatedAt == nil || !inRange(*j.CreatedAt) {
 		return sessionRecord{}, corrupt("session record")
 	}
 	r.session.UserID, r.session.UserAgent, r.session.IPAddress = j.UserID, j.UserAgent, j.IPAddress

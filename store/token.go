@@ -57,8 +57,11 @@ func (t Token) Equal(other Token) bool {
 // tag returns the hash tag of the token's user. It reports false when the text
 // was never made by NewToken.
 func (t Token) tag() (string, bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(t))
-	if err != nil || len(raw) != tokenBytes || len(t) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
+	if len(t) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
+		return "", false
+	}
+	var raw [tokenBytes]byte
+	if n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(t)); err != nil || n != tokenBytes {
 		return "", false
 	}
 	return string(t[:base64.RawURLEncoding.EncodedLen(tagBytes)]), true

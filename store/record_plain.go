@@ -1,0 +1,108 @@
+package store
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// plainObject reads a JSON object as encodeJSON writes it when no text in it
+// needs an escape: the fields in their order, without spaces. That is nearly
+// every record, and this way takes a tenth of the time of encoding/json, which
+// reads what is written in any other way. Texts share the memory of the whole.
+type plainObject struct {
+	rest string
+	// open is what stands before the next field.
+	open string
+	bad  bool
+}
+
+// newPlainObject leaves what is not UTF-8 to encoding/json, which has an opinion.
+func newPlainObject(text string) plainObject {
+	return plainObject{rest: text, open: "{", bad: !utf8.ValidString(text)}
+}
+
+// field steps over the name of the next field, if that is the next, and says
+// whether it is.
+func (p *plainObject) field(name string) bool {
+	rest, ok := strings.CutPrefix(p.rest, p.open)
+	if ok {
+		rest, ok = strings.CutPrefix(rest, `"`)
+	}
+	if ok {
+		rest, ok = strings.CutPrefix(rest, name)
+	}
+	if ok {
+		rest, ok = strings.CutPrefix(rest, `":`)
+	}
+	if ok {
+		p.rest, p.open = rest, ","
+	}
+	return ok
+}
+
+// text returns a field's text, or nil if the field is not the next.
+func (p *plainObject) text(name string) *string {
+	if !p.field(name) {
+		return nil
+	}
+	body, ok := strings.CutPrefix(p.rest, `"`)
+	end := 0
+	for end < len(body) && body[end] != '"' {
+		// Line feeds and the like are errors to JSON, and escapes are its affair.
+		ok = ok && body[end] != '\\' && body[end] >= ' '
+		end++
+	}
+	if !ok || end == len(body) {
+		p.bad = true
+		return nil
+	}
+	p.rest = body[end+1:]
+	text := body[:end]
+	return &text
+}
+
+// number returns a field's whole number, or nil if the field is not the next.
+func (p *plainObject) number(name string) *int64 {
+	if !p.field(name) {
+		return nil
+	}
+	end := strings.IndexAny(p.rest, ",}")
+	if end < 0 {
+		p.bad = true
+		return nil
+	}
+	n, err := strconv.ParseInt(p.rest[:end], 10, 64)
+	// JSON writes neither a plus nor leading zeros.
+	p.bad = p.bad || err != nil || strconv.FormatInt(n, 10) != p.rest[:end]
+	p.rest = p.rest[end:]
+	return &n
+}
+
+// done says whether the object ends here and was read without a doubt.
+func (p *plainObject) done() bool { return !p.bad && p.rest == "}" && p.open == "," }
+
+// plain reads a user. It returns false if encoding/json has to.
+func (j *userJSON) plain(text string) bool {
+	p := newPlainObject(text)
+	id, email := p.text("id"), p.text("email")
+	name := p.text("name")
+	if id == nil || email == nil || !p.done() {
+		return false
+	}
+	*j = userJSON{ID: *id, Email: *email, Name: name}
+	return true
+}
+
+// plain reads a session. It returns false if encoding/json has to.
+func (j *sessionJSON) plain(text string) bool {
+	p := newPlainObject(text)
+	user := p.text("user_id")
+	agent, ip := p.text("user_agent"), p.text("ip_address")
+	created := p.number("created_at")
+	if user == nil || created == nil || !p.done() {
+		return false
+	}
+	*j = sessionJSON{UserID: *user, UserAgent: agent, IPAddress: ip, CreatedAt: created}
+	return true
+}
