@@ -24,7 +24,7 @@ func (l layout) scope() string { return l.prefix + ":{" }
 func (l layout) schema() string                    { return l.key("schema", "v") }
 func (l layout) user(tag string) string            { return l.key(tag, "u") }
 func (l layout) index(tag string) string           { return l.key(tag, "i") }
-func (l layout) session(tag, member string) string { return l.key(tag, "s:"+member) }
+func (l layout) session(tag, member string) string { return l.prefix + ":{" + tag + "}:s:" + member }
 func (l layout) email(email string) string         { return l.key(emailTag(email), "e") }
 
 // garbage names the place where an index is set aside. Two of them never meet.
@@ -79,7 +79,10 @@ func emailTag(email string) string {
 // use; the same bits as Token.Hash in fewer characters.
 func sessionMember(t Token) string {
 	digest := sha256.Sum256([]byte(t))
-	return base64.RawURLEncoding.EncodeToString(digest[:])
+	// One allocation; EncodeToString takes two, in every request.
+	var text [(sha256.Size*8 + 5) / 6]byte
+	base64.RawURLEncoding.Encode(text[:], digest[:])
+	return string(text[:])
 }
 
 // memberToHash turns the form of keys into that of Session.TokenHash.

@@ -41,10 +41,10 @@ func (p *plainObject) field(name string) bool {
 	return ok
 }
 
-// text returns a field's text, or nil if the field is not the next.
-func (p *plainObject) text(name string) *string {
+// text returns a field's text, and false if the field is not the next.
+func (p *plainObject) text(name string) (text string, ok bool) {
 	if !p.field(name) {
-		return nil
+		return "", false
 	}
 	body, ok := strings.CutPrefix(p.rest, `"`)
 	end := 0
@@ -55,28 +55,35 @@ func (p *plainObject) text(name string) *string {
 	}
 	if !ok || end == len(body) {
 		p.bad = true
-		return nil
+		return "", false
 	}
 	p.rest = body[end+1:]
-	text := body[:end]
-	return &text
+	return body[:end], true
 }
 
-// number returns a field's whole number, or nil if the field is not the next.
-func (p *plainObject) number(name string) *int64 {
+// optional returns a field's text, or nil if the field is not the next.
+func (p *plainObject) optional(name string) *string {
+	if text, ok := p.text(name); ok {
+		return &text
+	}
+	return nil
+}
+
+// number returns a field's whole number, and false if the field is not the next.
+func (p *plainObject) number(name string) (n int64, ok bool) {
 	if !p.field(name) {
-		return nil
+		return 0, false
 	}
 	end := strings.IndexAny(p.rest, ",}")
 	if end < 0 {
 		p.bad = true
-		return nil
+		return 0, false
 	}
 	n, err := strconv.ParseInt(p.rest[:end], 10, 64)
 	// JSON writes neither a plus nor leading zeros.
 	p.bad = p.bad || err != nil || strconv.FormatInt(n, 10) != p.rest[:end]
 	p.rest = p.rest[end:]
-	return &n
+	return n, true
 }
 
 // done says whether the object ends here and was read without a doubt.
@@ -85,24 +92,25 @@ func (p *plainObject) done() bool { return !p.bad && p.rest == "}" && p.open == 
 // plain reads a user. It returns false if encoding/json has to.
 func (j *userJSON) plain(text string) bool {
 	p := newPlainObject(text)
-	id, email := p.text("id"), p.text("email")
-	name := p.text("name")
-	if id == nil || email == nil || !p.done() {
+	id, ok1 := p.text("id")
+	email, ok2 := p.text("email")
+	name := p.optional("name")
+	if !ok1 || !ok2 || !p.done() {
 		return false
 	}
-	*j = userJSON{ID: *id, Email: *email, Name: name}
+	*j = userJSON{ID: id, Email: email, Name: name}
 	return true
 }
 
 // plain reads a session. It returns false if encoding/json has to.
 func (j *sessionJSON) plain(text string) bool {
 	p := newPlainObject(text)
-	user := p.text("user_id")
-	agent, ip := p.text("user_agent"), p.text("ip_address")
-	created := p.number("created_at")
-	if user == nil || created == nil || !p.done() {
+	user, ok1 := p.text("user_id")
+	agent, ip := p.optional("user_agent"), p.optional("ip_address")
+	created, ok2 := p.number("created_at")
+	if !ok1 || !ok2 || !p.done() {
 		return false
 	}
-	*j = sessionJSON{UserID: *user, UserAgent: agent, IPAddress: ip, CreatedAt: created}
+	*j = sessionJSON{UserID: user, UserAgent: agent, IPAddress: ip, CreatedAt: &created}
 	return true
 }

@@ -51,18 +51,3 @@ func FuzzPlainRecords(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkDecodeRecords(b *testing.B) {
-	agent, ip, name := "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0", "192.168.10.20", "Person"
-	user := userLine("a", "1", "1", "2", "-", "-", User{ID: "usr_1", Email: "a@example.com", Name: &name})
-	session := "1 17 3 2\n" + encodeSessionJSON(Session{UserID: "usr_1", UserAgent: &agent, IPAddress: &ip, CreatedAt: fromMillis(1)})
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := decodeSession(session); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := decodeUser(user); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
