@@ -149,6 +149,26 @@ func checkOperation(o Operation) error {
 			}
 		}
 	}
+	return checkIntervals(o.ResponseCI)
+}
+
+func checkIntervals(all map[string]Bounds) error {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b := all[name]
+		switch name {
+		case "p50", "p90", "p99", "p99.9":
+		default:
+			return fmt.Errorf("its response_ci_us holds %q, which is no percentile that is measured", name)
+		}
+		for _, v := range []*float64{b.Low, b.High, &b.Correlation} {
+			if err := optional("response_ci_us of "+name, v); err != nil {
+				return err
+			}
+		}
+		if b.Low != nil && b.High != nil && *b.Low > *b.High {
+			return fmt.Errorf("its response_ci_us of %s runs from %v down to %v", name, *b.Low, *b.High)
+		}
+	}
 	return nil
 }
 

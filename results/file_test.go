@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func ptr(v float64) *float64 { return &v }
@@ -31,7 +32,10 @@ func sampleRun() *Run {
 			Verdict: Degraded, Reasons: []string{"lag p99 was 0.4 ms"}, Schedule: "poisson:10000/10s", Headline: "validate",
 			Settings: map[string]string{"sessions": "50000"},
 			Offered:  100, Sent: 99, Dropped: 1, Errors: 2, Timeouts: 1, Seconds: 10,
-			Operations:   map[string]Operation{"validate": {Count: 99, Errors: 2, Timeouts: 1, Response: p, Service: p, Lag: p}},
+			Operations: map[string]Operation{"validate": {
+				Count: 99, Errors: 2, Timeouts: 1, Response: p, Service: p, Lag: p,
+				ResponseCI: map[string]Bounds{"p50": {Low: ptr(175.5), High: ptr(184.5), Correlation: 2.5}, "p99": {Low: ptr(850)}},
+			}},
 			Invariants:   map[string]Invariant{"no-expired-session-served": {Checked: 5, Violated: 1, Example: "session 4"}},
 			Measurements: map[string]Measurement{"reclaim": {Value: -1.5, Unit: "ms", About: "how late"}},
 			Series: Series{
@@ -140,6 +144,10 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"a number beyond all range", `"bin_ms": 100`, `"bin_ms": 1e999`, `field "cells.series.bin_ms"`},
 		{"a count below zero", `"sent": 99`, `"sent": -99`, "its count sent is -99"},
 		{"a latency below zero", `"p50": 180.5`, `"p50": -1`, `operation "validate": its response_us is -1`},
+		{"an interval of no percentile", `"p99": {`, `"p98": {`, `operation "validate": its response_ci_us holds "p98"`},
+		{"an interval upside down", `"low": 175.5`, `"low": 185.5`, `its response_ci_us of p50 runs from 185.5 down to 184.5`},
+		{"an interval below zero", `"low": 175.5`, `"low": -175.5`, `its response_ci_us of p50 is -175.5`},
+		{"a correlation below zero", `"correlation": 2.5`, `"correlation": -2.5`, `its response_ci_us of p50 is -2.5`},
 		{"more violations than checks", `"violated": 1`, `"violated": 6`, "violated 6 times in 5 checks"},
 		{"bins of no width", `"bin_ms": 100`, `"bin_ms": 0`, "bins of no width"},
 		{"series of different lengths", "     10,\n", "", "its series have 1, 2, 2 and 2 bins"},
@@ -227,6 +235,9 @@ func TestWriteRefusesWhatReadWould(t *testing.T) {
 			r.Cells[0].Measurements["reclaim"] = Measurement{Value: math.NaN()}
 		}, `its measurement "reclaim" is NaN`},
 		{"an infinite percentile", func(r *Run) { r.Cells[0].Series.P99[0] = ptr(math.Inf(1)) }, "its series is +Inf"},
+		{"an infinite bound", func(r *Run) {
+			r.Cells[0].Operations["validate"].ResponseCI["p99"] = Bounds{High: ptr(math.Inf(1))}
+		}, "its response_ci_us of p99 is +Inf"},
 		{"an infinite cost", func(r *Run) { r.Cells[0].ServerCPUPerOp = ptr(math.Inf(-1)) }, "its server_cpu_us_per_op is -Inf"},
 		{"a mark nowhere", func(r *Run) { r.Cells[0].Marks[0].At = math.NaN() }, "is at NaN s"},
 		{"no verdict", func(r *Run) { r.Cells[0].Verdict = "" }, "no verdict"},
@@ -311,6 +322,8 @@ func FuzzReadRunRoundTrips(f *testing.F) {
 	f.Add(sample)
 	f.Add([]byte(`{"schema":1,"id":"x","started":"2026-01-01T00:00:00+23:59","cells":[]}`))
 	f.Add([]byte(`{"schema":1,"id":"x","started":"9999-12-31T23:59:59-12:00","cells":[{"scenario":"s","target":"t","client":"c","verdict":"valid"}]}`))
+	f.Add([]byte(`{"schema":1,"id":"x","started":"2026-01-01T00:00:00Z","cells":[{"scenario":"s","target":"t","client":"c","verdict":"valid",
+		"measurements":{},"operations":{"get":{"response_ci_us":{}},"set":{"response_ci_us":{"p50":{"low":1}}}}}]}`))
 	f.Add([]byte(`{"schema":1e0}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -326,7 +339,8 @@ func FuzzReadRunRoundTrips(f *testing.F) {
 		if err != nil {
 			t.Fatalf("a run that was written cannot be read: %v\n%s", err, again)
 		}
-		if diff := cmp.Diff(first, second); diff != "" {
+		// An empty list or map is left out where nil would be: both say nothing.
+		if diff := cmp.Diff(first, second, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("a run changed by writing and reading (-first +second):\n%s", diff)
 		}
 	})

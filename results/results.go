@@ -213,8 +213,9 @@ type Bounds struct {
 	Low  *float64 `json:"low"`
 	High *float64 `json:"high"`
 	// Correlation is by how much the interval is wider than it would be if the
-	// operations were independent of each other; above 2 they are serially
-	// correlated.
+	// operations were independent of each other, at least 1; above 2 they are
+	// serially correlated. It is 0 where the run was too short to tell, and the
+	// interval then takes them for independent.
 	Correlation float64 `json:"correlation"`
 }
 

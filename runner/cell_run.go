@@ -29,6 +29,8 @@ type cellRun struct {
 	topology *compose.Topology
 	storage  *store.RedisStorage
 	workload *scenarios.Workload
+	// uncertainty is of the percentiles of what is being measured.
+	uncertainty uncertainty
 	// cell is what there is to tell; its Scenario is empty until measuring began.
 	cell results.Cell
 }
@@ -162,6 +164,7 @@ func (c *cellRun) phases(ctx context.Context) (err error) {
 		return err
 	}
 	c.cell = c.newCell(result)
+	c.addUncertainty()
 	c.bench.result.Environment.Pacing = result.Waiter
 	c.addCost(result, cost)
 	c.addMemory(before, loaded)
@@ -225,6 +228,7 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 			}
 		},
 		OnInterval: func(i load.Interval) {
+			c.uncertainty.add(i.Operations)
 			if err := c.logInterval(i); err != nil {
 				cancel(err)
 			}

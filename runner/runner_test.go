@@ -222,8 +222,12 @@ func checkCell(t *testing.T, cell *results.Cell) {
 		t.Errorf("%s: %s without a reason", cell.ID(), cell.Verdict)
 	}
 	var counted int64
-	for _, op := range cell.Operations {
+	for name, op := range cell.Operations {
 		counted += op.Count
+		// A run of few seconds carries no more than these.
+		if p := op.Response; (p.P50 != nil) != (op.ResponseCI["p50"].Low != nil) || (p.P90 != nil) != (op.ResponseCI["p90"].High != nil) {
+			t.Errorf("%s: %s has the percentiles %+v and the intervals %+v", cell.ID(), name, p, op.ResponseCI)
+		}
 	}
 	if counted != cell.Sent {
 		t.Errorf("%s: %d operations in the histograms, %d sent", cell.ID(), counted, cell.Sent)
