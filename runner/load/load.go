@@ -31,6 +31,16 @@ type Op struct {
 	Kind int
 	// Subject and Param are the traffic's own: which session, which variant.
 	Subject, Param uint64
+	// Visit numbers the visit that the operation belongs to, from 1 on within its
+	// phase; 0 where arrivals do not come in visits. The engine sets it, First
+	// and Last before it calls Next.
+	Visit uint64
+	// First tells that the operation begins its visit. A visit that is under way
+	// when its stage starts, or as the rate rises, is met in its middle and has none.
+	First bool
+	// Last tells that no other operation of the visit follows in the phase. Each
+	// visit has one.
+	Last bool
 	// Trace is set in one operation of Config.TraceEvery; the traffic may fill it
 	// in while Do runs.
 	Trace *Trace

@@ -124,15 +124,16 @@ func (p *phase) pace(ctx context.Context, s Schedule, rng *rand.Rand, w Waiter) 
 }
 
 // plan has the traffic plan the next operation, before the wait for it.
-func (p *phase) plan(arrivals func() (time.Duration, bool)) bool {
-	due, ok := arrivals()
-	if ok {
-		p.planned = Op{Due: due, Trace: p.trace(p.arrived)}
-		p.arrived++
-		p.traffic.Next(&p.planned)
-		p.planned.Due = due
+func (p *phase) plan(arrivals func(*Op) bool) bool {
+	p.planned = Op{Trace: p.trace(p.arrived)}
+	if !arrivals(&p.planned) {
+		return false
 	}
-	return ok
+	p.arrived++
+	due := p.planned.Due
+	p.traffic.Next(&p.planned)
+	p.planned.Due = due
+	return true
 }
 
 // trace returns nil, or for an operation that is to be traced a trace in whose

@@ -1,8 +1,8 @@
 package load
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 )
@@ -14,12 +14,16 @@ const (
 	MaxRate = 10e6
 	// MaxSpan bounds a stage, and all stages of a schedule together.
 	MaxSpan = 24 * time.Hour
+	// MinPeriod bounds how fast a sine may swing, and MaxPeriods how often in one
+	// stage.
+	MinPeriod  = time.Microsecond
+	MaxPeriods = 100_000
 )
 
-// Schedule says when operations are due: a rate that is linear in pieces over
-// time, and how arrivals are spread at that rate. Poisson arrivals, the default,
+// Schedule says when operations are due: a rate that changes over time, and
+// how arrivals are spread at that rate. Poisson arrivals, the default,
 // are independent of each other, as those of many users are; constant ones
-// are evenly spaced.
+// are evenly spaced; those of [Visits] come in sessions of several.
 //
 // A Schedule is a value without a clock. It is immutable and may be shared. Its
 // zero value is the empty schedule, which has no arrivals.
@@ -34,15 +38,20 @@ const (
 	flat  shape = "" // One rate. Its spec is named for its arrivals alone.
 	ramp  shape = "ramp"
 	steps shape = "steps"
+	sine  shape = "sine"
 )
 
 // stage is one part of a schedule.
 type stage struct {
-	shape shape
-	even  bool
-	rates []float64
+	shape  shape
+	spread Spread
+	rates  []float64
 	// each is how long a step lasts; the other shapes have one step.
 	each time.Duration
+	// period is how long a sine takes there and back.
+	period time.Duration
+	// record, when set, replaces all but each, which is its span.
+	record *recording
 }
 
 // Poisson returns a schedule of independent arrivals at rate operations a
@@ -66,13 +75,25 @@ func Steps(each time.Duration, rates ...float64) Schedule {
 	return single(stage{shape: steps, rates: slices.Clone(rates), each: each})
 }
 
+// Sine returns a schedule of Poisson arrivals whose rate swings between two: it
+// begins at from, is at to half a period later, and comes back.
+func Sine(from, to float64, period, span time.Duration) Schedule {
+	return single(stage{shape: sine, rates: []float64{from, to}, period: period, each: span})
+}
+
 func single(g stage) Schedule { return Schedule{stages: []stage{g}} }
 
-// Evenly returns the same rates with constant in place of Poisson arrivals.
-func (s Schedule) Evenly() Schedule {
+// Evenly returns the same rates with constant in place of other arrivals.
+func (s Schedule) Evenly() Schedule { return s.With(Spread{kind: constant}) }
+
+// With returns the same rates with arrivals spread as given. Recorded stages
+// stay as they are.
+func (s Schedule) With(spread Spread) Schedule {
 	stages := slices.Clone(s.stages)
 	for i := range stages {
-		stages[i].even = true
+		if stages[i].record == nil {
+			stages[i].spread = spread
+		}
 	}
 	return Schedule{stages: stages}
 }
@@ -82,10 +103,29 @@ func (s Schedule) Then(next Schedule) Schedule {
 	return Schedule{stages: slices.Concat(s.stages, next.stages)}
 }
 
+// WarmUp returns a schedule that leads up to s: its first rate, spread in the same
+// way, for span. A recorded one is led up to by Poisson arrivals at its mean
+// rate. It is empty when s is, or span is not above 0.
+func (s Schedule) WarmUp(span time.Duration) Schedule {
+	if s.Duration() == 0 || span <= 0 {
+		return Schedule{}
+	}
+	return Poisson(s.Rate(0), span).With(s.stages[0].spread)
+}
+
 // Equal reports whether both schedules were built in the same way.
 func (s Schedule) Equal(other Schedule) bool {
 	return slices.EqualFunc(s.stages, other.stages, func(a, b stage) bool {
-		return a.shape == b.shape && a.even == b.even && a.each == b.each && slices.Equal(a.rates, b.rates)
+		return a.shape == b.shape && a.spread == b.spread && a.each == b.each && a.period == b.period &&
+			slices.Equal(a.rates, b.rates) && a.record.equal(b.record)
+	})
+}
+
+// Independent reports whether all arrivals are independent of each other: a
+// Poisson process, whose rate may change.
+func (s Schedule) Independent() bool {
+	return len(s.stages) > 0 && !slices.ContainsFunc(s.stages, func(g stage) bool {
+		return g.spread.kind != poisson || g.record != nil
 	})
 }
 
@@ -93,7 +133,8 @@ func (s Schedule) Equal(other Schedule) bool {
 // empty schedule is valid.
 func (s Schedule) Validate() error {
 	var total time.Duration
-	for _, g := range s.stages {
+	for i := range s.stages {
+		g := &s.stages[i]
 		if err := g.validate(); err != nil {
 			return err
 		}
@@ -105,7 +146,10 @@ func (s Schedule) Validate() error {
 	return nil
 }
 
-func (g stage) validate() error {
+func (g *stage) validate() error {
+	if g.record != nil {
+		return nil // It was checked as it was read.
+	}
 	if len(g.rates) == 0 {
 		return fmt.Errorf("schedule: %s without a rate; give at least one", g.name())
 	}
@@ -118,7 +162,15 @@ func (g stage) validate() error {
 	if g.each <= 0 || g.each > MaxSpan/time.Duration(g.count()) {
 		return fmt.Errorf("schedule: %s lasts %d times %v; a stage lasts more than 0 and at most %v", g.name(), g.count(), g.each, MaxSpan)
 	}
-	return nil
+	return errors.Join(g.checkPeriod(), g.spread.check(slices.Max(g.rates)))
+}
+
+func (g *stage) checkPeriod() error {
+	if g.shape != sine || g.period >= MinPeriod && g.period <= MaxSpan && g.each/g.period < MaxPeriods {
+		return nil
+	}
+	return fmt.Errorf("schedule: a sine of period %v for %v; a period lasts from %v to %v, and a stage has fewer than %d of them",
+		g.period, g.each, MinPeriod, MaxSpan, MaxPeriods)
 }
 
 // checkRate refuses what is not a number in range; NaN fails both comparisons.
@@ -130,10 +182,10 @@ func checkRate(rate float64) error {
 }
 
 // span is how long the whole stage lasts.
-func (g stage) span() time.Duration { return g.each * time.Duration(g.count()) }
+func (g *stage) span() time.Duration { return g.each * time.Duration(g.count()) }
 
 // count is how many steps the stage has.
-func (g stage) count() int {
+func (g *stage) count() int {
 	if g.shape == steps {
 		return len(g.rates)
 	}
@@ -142,79 +194,53 @@ func (g stage) count() int {
 
 // Duration is how long the schedule lasts, 0 for an invalid one.
 func (s Schedule) Duration() time.Duration {
-	pieces := s.pieces()
-	if len(pieces) == 0 {
+	if s.Validate() != nil {
 		return 0
 	}
-	return pieces[len(pieces)-1].end
+	var total time.Duration
+	for i := range s.stages {
+		total += s.stages[i].span()
+	}
+	return total
 }
 
 // Rate is the rate at t after the start, in operations a second: 0 outside the
-// schedule, and the new one where it jumps.
+// schedule, and the new one where it jumps. In a recorded stage it is the mean.
 func (s Schedule) Rate(t time.Duration) float64 {
-	for _, p := range s.pieces() {
-		if t >= p.start && t < p.end {
-			return p.from + (p.to-p.from)*float64(t-p.start)/float64(p.end-p.start)
+	if s.Validate() != nil || t < 0 {
+		return 0
+	}
+	for i := range s.stages {
+		g := &s.stages[i]
+		if t < g.span() {
+			return g.rate(t)
 		}
+		t -= g.span()
 	}
 	return 0
 }
 
 // Count is the expected number of arrivals. Constant arrivals differ from it by
-// less than one a stage, Poisson ones by about its square root.
-func (s Schedule) Count() float64 {
+// less than one a stage, Poisson ones by about its square root, and those of
+// visits by more.
+func (s Schedule) Count() float64 { return s.Expected(0, MaxSpan) }
+
+// Expected is the expected number of arrivals from one instant after the start,
+// included, to another, excluded: the sum of the rate between them. It is 0 where
+// to is not after from, and of an invalid schedule.
+func (s Schedule) Expected(from, to time.Duration) float64 {
+	from, to = max(from, 0), min(to, MaxSpan)
+	if s.Validate() != nil || to <= from {
+		return 0
+	}
 	var sum float64
-	for _, p := range s.pieces() {
-		sum += p.mass
+	for i := range s.stages {
+		g := &s.stages[i]
+		if a, b := max(from, 0), min(to, g.span()); a < b {
+			sum += g.sum(b) - g.sum(a)
+		}
+		from -= g.span()
+		to -= g.span()
 	}
 	return sum
-}
-
-// piece is a stretch over which the rate is one line.
-type piece struct {
-	even       bool
-	start, end time.Duration
-	from, to   float64
-	// mass is the expected number of arrivals.
-	mass float64
-}
-
-// pieces lays the stages out in time; an invalid schedule has none.
-func (s Schedule) pieces() []piece {
-	if s.Validate() != nil {
-		return nil
-	}
-	var out []piece
-	var at time.Duration
-	for _, g := range s.stages {
-		for _, ends := range g.ends() {
-			p := piece{even: g.even, start: at, end: at + g.each, from: ends[0], to: ends[1]}
-			p.mass = (p.from + p.to) / 2 * g.each.Seconds()
-			out = append(out, p)
-			at = p.end
-		}
-	}
-	return out
-}
-
-// ends lists the first and last rate of each of the stage's pieces.
-func (g stage) ends() [][2]float64 {
-	if g.shape == ramp {
-		return [][2]float64{{g.rates[0], g.rates[1]}}
-	}
-	out := make([][2]float64, len(g.rates))
-	for i, rate := range g.rates {
-		out[i] = [2]float64{rate, rate}
-	}
-	return out
-}
-
-// at inverts the cumulative rate: it returns when, after the schedule's start,
-// the piece has brought m arrivals. With rate a+(b-a)x/T the sum is
-// a·x+(b-a)x²/(2T); the root is written so that it is stable for a = b as well.
-// The nearest nanosecond is taken, lest 4.1 s become 4.099999999 s.
-func (p *piece) at(m float64) time.Duration {
-	span := (p.end - p.start).Seconds()
-	root := math.Sqrt(max(0, p.from*p.from+2*(p.to-p.from)*m/span))
-	return p.start + time.Duration(2*m/(p.from+root)*float64(time.Second)+0.5)
 }

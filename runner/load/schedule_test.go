@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,12 +15,21 @@ import (
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
-// collect lists all arrivals.
+// planned lists what a schedule plans.
+func planned(s Schedule, seed uint64) []Op {
+	var out []Op
+	next := s.Arrivals(seeded(seed))
+	for op := (Op{}); next(&op); {
+		out = append(out, op)
+	}
+	return out
+}
+
+// collect lists all due times.
 func collect(s Schedule, seed uint64) []time.Duration {
 	var out []time.Duration
-	next := s.Arrivals(seeded(seed))
-	for due, ok := next(); ok; due, ok = next() {
-		out = append(out, due)
+	for _, op := range planned(s, seed) {
+		out = append(out, op.Due)
 	}
 	return out
 }
@@ -46,6 +56,13 @@ func TestParseSchedule(t *testing.T) {
 			"ramp:1-3/2s,steps:3,4/1s,constant:5/1s", "ramp:1-3/2s,steps:3,4/1s,constant:5/1s",
 			Ramp(1, 3, 2*s).Then(Steps(s, 3, 4)).Then(Constant(5, s)), 5 * s, 16,
 		},
+		{"sine:2k-8k@10s/60s", "sine:2k-8k@10s/1m0s", Sine(2000, 8000, 10*s, 60*s), 60 * s, 300_000},
+		{"constant+sine:8k-2k@4s/10s", "constant+sine:8k-2k@4s/10s", Sine(8000, 2000, 4*s, 10*s).Evenly(), 10 * s, 50_000},
+		{"visits:10k/60s", "visits=40x250ms:10k/1m0s", Poisson(10_000, 60*s).With(InVisits(DefaultVisits())), 60 * s, 600_000},
+		{"visits=8x1s:10k/60s", "visits=8x1s:10k/1m0s", Poisson(10_000, 60*s).With(InVisits(Visits{8, s})), 60 * s, 600_000},
+		{"visits=2.5x1ms+ramp:1-3/2s", "visits=2.5x1ms+ramp:1-3/2s", Ramp(1, 3, 2*s).With(InVisits(Visits{2.5, time.Millisecond})), 2 * s, 4},
+		{"visits=1x1s+steps:1,2/1s,5/1s", "visits=1x1s+steps:1,2/1s,poisson:5/1s", Steps(s, 1, 2).With(InVisits(Visits{1, s})).Then(Poisson(5, s)), 3 * s, 8},
+		{"visits=8x250ms+sine:1k-3k@2s/4s", "visits=8x250ms+sine:1k-3k@2s/4s", Sine(1000, 3000, 2*s, 4*s).With(InVisits(Visits{8, s / 4})), 4 * s, 8000},
 		{"10M/24h", "poisson:10M/24h0m0s", Poisson(MaxRate, MaxSpan), MaxSpan, 10e6 * 86400},
 	}
 	for _, tt := range tests {
@@ -96,6 +113,29 @@ func TestParseScheduleRefuses(t *testing.T) {
 		{"constant+:1/1s", specForms},
 		{"constant+poisson:1/1s", specForms},
 		{"ramp+constant:1-2/1s", specForms},
+		{"sine:1-2/1s", "FROM-TO@PERIOD"},
+		{"sine:1@1s/1s", "FROM-TO"},
+		{"sine:0-1@1s/1s", "a rate is from 0.001"},
+		{"sine:1-2@0s/1s", "a period lasts from 1µs"},
+		{"sine:1-2@-1s/1s", "a period lasts from 1µs"},
+		{"sine:1-2@25h/1s", "a period lasts from 1µs to 24h"},
+		{"sine:1-2@1us/24h", "fewer than 100000"},
+		{"ramp:1-2@1s/1s", "write a number"},
+		{"visits=:1/1s", "visits=8x250ms"},
+		{"visits=8:1/1s", "visits=8x250ms"},
+		{"visits=8xsoon:1/1s", "visits=8x250ms"},
+		{"visits=x1s:1/1s", "visits=8x250ms"},
+		{"visits=0.5x1s:1/1s", "from 1 to 1000000 operations"},
+		{"visits=1e3x1s:1/1s", "visits=8x250ms"},
+		{"visits=NaNx1s:1/1s", "visits=8x250ms"},
+		{"visits=8x0s:1/1s", "a think time of 1µs"},
+		{"visits=8x-1s:1/1s", "a think time of 1µs"},
+		{"visits=8x25h:1/1s", "to 24h"},
+		{"visits=8x1h:10k/1s", "31500000 under way at once; at most 4000000"},
+		{"visits=8x1h+ramp:1-10k/1s", "at most 4000000"},
+		{"poisson=8x1s:1/1s", specForms},
+		{"recorded:\"x\" (1 in 0s, sha256 00)", "read from its file"},
+		{"1k/1s,recorded:\"x\" (1 in 0s, sha256 00)", "read from its file"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
@@ -115,7 +155,10 @@ func TestScheduleValidate(t *testing.T) {
 	for _, s := range []Schedule{
 		Poisson(math.NaN(), 1), Poisson(inf, 1), Poisson(-inf, 1), Poisson(0, 1), Constant(1, -1), Constant(1, 0),
 		Ramp(1, 2*MaxRate, 1), Steps(time.Second), Steps(math.MaxInt64, 1, 2), Poisson(1, math.MaxInt64),
-		Poisson(1, MaxSpan).Then(Poisson(1, 1)),
+		Poisson(1, MaxSpan).Then(Poisson(1, 1)), Sine(1, 2, 0, 1), Sine(1, math.NaN(), time.Second, 1), Sine(1, 2, 1, time.Hour),
+		Poisson(1, 1).With(InVisits(Visits{})), Poisson(1, 1).With(InVisits(Visits{math.NaN(), time.Second})),
+		Poisson(1, 1).With(InVisits(Visits{inf, time.Second})), Poisson(1, 1).With(InVisits(Visits{8, 0})),
+		Poisson(MaxRate, time.Second).With(InVisits(Visits{8, time.Second})),
 	} {
 		if s.Validate() == nil {
 			t.Errorf("%v is accepted", s)
@@ -254,14 +297,24 @@ func TestArrivalsDependOnTheSeedAlone(t *testing.T) {
 }
 
 func TestArrivalsAllocateNothing(t *testing.T) {
-	next := Ramp(1e6, 2e6, time.Hour).Arrivals(seeded(1))
-	if n := testing.AllocsPerRun(1000, func() { next() }); n != 0 {
-		t.Errorf("a call allocates %v times", n)
+	ramp, wave := Ramp(1e6, 2e6, time.Hour), Sine(1e5, 2e5, time.Second, time.Hour)
+	for _, s := range []Schedule{ramp, wave, ramp.Evenly(), wave.With(InVisits(DefaultVisits()))} {
+		t.Run(s.String(), func(t *testing.T) {
+			next := s.Arrivals(seeded(1))
+			var op Op
+			if n := testing.AllocsPerRun(100_000, func() { next(&op) }); n != 0 {
+				t.Errorf("a call allocates %v times", n)
+			}
+		})
 	}
 }
 
-// schedules draws valid schedules.
-func schedules() *rapid.Generator[Schedule] {
+// schedules draws valid schedules with arrivals spread in one of these ways, or,
+// without any, in one of all.
+func schedules(spreads ...Spread) *rapid.Generator[Schedule] {
+	if len(spreads) == 0 {
+		spreads = []Spread{{}, {kind: constant}, InVisits(Visits{3, time.Millisecond})}
+	}
 	rate := rapid.Float64Range(MinRate, 20_000)
 	return rapid.Custom(func(t *rapid.T) Schedule {
 		var s Schedule
@@ -271,12 +324,10 @@ func schedules() *rapid.Generator[Schedule] {
 				Poisson(rate.Draw(t, "rate"), span),
 				Ramp(rate.Draw(t, "from"), rate.Draw(t, "to"), span),
 				Steps(span, rapid.SliceOfN(rate, 1, 4).Draw(t, "rates")...),
+				Sine(rate.Draw(t, "from"), rate.Draw(t, "to"), time.Duration(rapid.Int64Range(20_000, int64(time.Second)).Draw(t, "period")), span),
 			}
 			next := rapid.SampledFrom(stages).Draw(t, "stage")
-			if rapid.Bool().Draw(t, "even") {
-				next = next.Evenly()
-			}
-			s = s.Then(next)
+			s = s.Then(next.With(rapid.SampledFrom(spreads).Draw(t, "spread")))
 		}
 		return s
 	})
@@ -297,7 +348,8 @@ func TestScheduleProperties(t *testing.T) {
 		if d := even - s.Count(); d < -1e-6 || d > 1+1e-6 {
 			t.Fatalf("%v: %v even arrivals, want from Count, %v, to one more", s, even, s.Count())
 		}
-		if d := math.Abs(float64(len(due)) - s.Count()); d > 8*math.Sqrt(s.Count())+20 {
+		// Operations in visits come in clusters, which widens the spread.
+		if d := math.Abs(float64(len(due)) - s.Count()); d > 8*math.Sqrt(6*s.Count())+40 {
 			t.Fatalf("%v: %d arrivals, want about %v", s, len(due), s.Count())
 		}
 	})
@@ -306,6 +358,7 @@ func TestScheduleProperties(t *testing.T) {
 func FuzzParseSchedule(f *testing.F) {
 	for _, s := range []string{
 		"10k", "poisson:10000/10s", "constant:5k/3s", "ramp:1k-10k/30s", "steps:1k,2k,5k/10s",
+		"sine:1-2@1s/3s", "visits=8x250ms:1k/1s", "visits+sine:2k-1k@1ms/1s", "visits=1.5x1us+ramp:1-2/1s", "recorded:x/1s",
 		"constant+ramp:1-2/1s,steps:1,2/1s,3/1ms", "0.001/1ns", ".5k/1h", "1.M/1us", "1k/1s,",
 	} {
 		f.Add(s)
@@ -332,5 +385,39 @@ func TestVeryManyStepsDoNotOverflow(t *testing.T) {
 	}
 	if s := Steps(24*time.Hour, rates...); s.Validate() == nil {
 		t.Errorf("a schedule of %v passes for valid", s.Duration())
+	}
+}
+
+func TestRunRefusesRatesThatMakeNoSense(t *testing.T) {
+	ok := Poisson(1, time.Second)
+	for _, rate := range []float64{0, -1, math.NaN(), math.Inf(1), 1e12} {
+		for _, s := range []Schedule{
+			Poisson(rate, time.Second), Ramp(1, rate, time.Second), Steps(time.Second, 1, rate), Sine(rate, 1, time.Second, time.Second),
+			Poisson(rate, time.Second).With(InVisits(DefaultVisits())),
+		} {
+			for where, cfg := range map[string]Config{"check measurement": {Measure: s}, "check warm-up": {Measure: ok, Warmup: s}} {
+				traffic := &script{}
+				_, err := Run(t.Context(), cfg, traffic)
+				if err == nil || !strings.Contains(err.Error(), where) || !strings.Contains(err.Error(), "a rate is from 0.001 to 10M") {
+					t.Errorf("%v: %v", s, err)
+				}
+				if len(traffic.planned) > 0 {
+					t.Errorf("%v: operations were planned all the same", s)
+				}
+			}
+		}
+	}
+}
+
+func TestAScheduleMayBeShorterThanItsWarmUp(t *testing.T) {
+	for _, spread := range []Spread{{}, {kind: constant}, InVisits(DefaultVisits())} {
+		synctest.Test(t, func(t *testing.T) {
+			s := Poisson(1000, 20*time.Millisecond).With(spread)
+			traffic := &script{}
+			r := mustRun(t, Config{Warmup: s.WarmUp(3 * time.Second), Measure: s}, traffic)
+			if n := int64(len(traffic.planned)); r.Sent == 0 || r.Sent > 200 || n < 1000 {
+				t.Errorf("%v: %d operations measured of %d planned", s, r.Sent, n)
+			}
+		})
 	}
 }

@@ -12,7 +12,8 @@ import (
 const DefaultSpan = 10 * time.Second
 
 // specForms ends the messages of parse errors.
-const specForms = "write 10k, poisson:10k/10s, constant:5k/3s, ramp:1k-10k/30s, steps:1k,2k,5k/10s or constant+ramp:1k-10k/30s; join stages with commas"
+const specForms = "write 10k, poisson:10k/10s, constant:5k/3s, ramp:1k-10k/30s, steps:1k,2k,5k/10s, sine:2k-8k@10s/60s, " +
+	"visits:10k/60s, visits=8x250ms:10k/60s or constant+ramp:1k-10k/30s; join stages with commas"
 
 // ParseSchedule reads what [Schedule.String] writes:
 //
@@ -21,12 +22,19 @@ const specForms = "write 10k, poisson:10k/10s, constant:5k/3s, ramp:1k-10k/30s, 
 //	constant:5k/3s           evenly spaced
 //	ramp:1k-10k/30s          from one rate to the other
 //	steps:1k,2k,5k/10s       ten seconds of each
+//	sine:2k-8k@10s/60s       from one rate to the other and back every 10 s
+//	visits:10k/60s           10 000 operations/s in [DefaultVisits]
+//	visits=8x250ms:10k/60s   in visits of 8 on average, 250 ms after one another
 //	constant+ramp:1k-10k/30s a ramp with evenly spaced arrivals
+//	visits+sine:2k-8k@1m/10m a sine in visits
 //
 // Stages follow one another with a comma: ramp:1k-10k/5s,constant:10k/60s. A
-// rate is a decimal number, which k or M may follow. The error says what is
-// allowed.
+// rate is a decimal number, which k or M may follow. A recorded schedule is not
+// read from its name: see [ReadRecorded]. The error says what is allowed.
 func ParseSchedule(s string) (Schedule, error) {
+	if strings.HasPrefix(s, recordedName+":") || strings.Contains(s, ","+recordedName+":") {
+		return Schedule{}, fmt.Errorf("parse schedule %q: a recorded schedule is read from its file; give that instead", s)
+	}
 	if !strings.ContainsAny(s, ":/") {
 		rate, err := ParseRate(s)
 		if err != nil {
@@ -66,37 +74,61 @@ func parseStage(s string) (stage, error) {
 	if !named {
 		name, body = "poisson", s
 	}
-	g, ok := stageNamed(name)
 	list, span, timed := strings.Cut(body, "/")
-	if !ok || !timed {
+	if !timed {
 		return stage{}, fmt.Errorf("stage %q is not understood; %s", s, specForms)
 	}
-	var err error
-	if g.each, err = time.ParseDuration(span); err != nil {
-		return stage{}, fmt.Errorf("duration %q is not understood; write 500ms, 10s or 1m30s", span)
+	g, err := stageNamed(name)
+	if err != nil {
+		return stage{}, fmt.Errorf("stage %q: %w", s, err)
+	}
+	if g.each, err = parseSpan(span); err != nil {
+		return stage{}, err
+	}
+	if g.shape == sine {
+		var period string
+		list, period, _ = strings.Cut(list, "@")
+		if g.period, err = parseSpan(period); err != nil {
+			return stage{}, fmt.Errorf("sine %q: %w; write FROM-TO@PERIOD as in 2k-8k@10s", body, err)
+		}
 	}
 	g.rates, err = parseRates(g.shape, list)
 	return g, err
 }
 
-// stageNamed returns a stage with the arrivals and the shape of a name.
-func stageNamed(name string) (stage, bool) {
-	spread, form, both := strings.Cut(name, "+")
-	if !both && (name == string(ramp) || name == string(steps)) {
-		spread, form = "poisson", name
+func parseSpan(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("duration %q is not understood; write 500ms, 10s or 1m30s", s)
 	}
-	g := stage{shape: shape(form), even: spread == "constant"}
-	known := g.shape == ramp || g.shape == steps || g.shape == flat && !both
-	return g, known && (g.even || spread == "poisson")
+	return d, nil
+}
+
+// stageNamed returns a stage with the arrivals and the shape of a name.
+func stageNamed(name string) (stage, error) {
+	spread, form, both := strings.Cut(name, "+")
+	if known := shape(form); both && known != ramp && known != steps && known != sine {
+		return stage{}, fmt.Errorf("shape %q is not known; %s", form, specForms)
+	}
+	switch known := shape(name); known {
+	case ramp, steps, sine:
+		return stage{shape: known}, nil
+	case flat:
+	}
+	s, err := ParseSpread(spread)
+	if err != nil {
+		return stage{}, fmt.Errorf("%w; %s", err, specForms)
+	}
+	return stage{shape: shape(form), spread: s}, nil
 }
 
 func parseRates(form shape, list string) ([]float64, error) {
 	parts := []string{list}
 	switch form {
-	case ramp:
+	case ramp, sine:
 		parts = strings.Split(list, "-")
 		if len(parts) != 2 {
-			return nil, fmt.Errorf("ramp %q is not understood; write FROM-TO as in 1k-10k, with rates above 0", list)
+			return nil, fmt.Errorf("%s %q is not understood; write FROM-TO as in 1k-10k, with rates above 0", form, list)
 		}
 	case steps:
 		parts = strings.Split(list, ",")
@@ -123,53 +155,63 @@ func ParseRate(s string) (float64, error) {
 	case strings.HasSuffix(s, "M"):
 		digits, exponent = s[:len(s)-1], "e6"
 	}
-	// ParseFloat also takes exponents, hexadecimal, Inf and NaN, which a dash or
-	// a reader would trip over.
-	if digits == "" || strings.Trim(digits, "0123456789.") != "" {
-		return 0, fmt.Errorf("rate %q is not understood; write a number from %v to %s, such as 250, 2.5k or 1M",
-			s, MinRate, formatRate(MaxRate))
-	}
-	rate, err := strconv.ParseFloat(digits+exponent, 64)
-	if err != nil {
+	rate, ok := parseDecimal(digits, exponent)
+	if !ok {
 		return 0, fmt.Errorf("rate %q is not understood; write a number from %v to %s, such as 250, 2.5k or 1M",
 			s, MinRate, formatRate(MaxRate))
 	}
 	return rate, checkRate(rate)
 }
 
+// parseDecimal reads digits with an optional point, times the exponent.
+// ParseFloat also takes exponents, hexadecimal, Inf and NaN, which a dash or a
+// reader would trip over.
+func parseDecimal(digits, exponent string) (float64, bool) {
+	if digits == "" || strings.Trim(digits, "0123456789.") != "" {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(digits+exponent, 64)
+	return v, err == nil
+}
+
 // String returns the schedule's spec, which [ParseSchedule] reads back as an
-// equal schedule; the empty schedule's is empty and is not read back.
+// equal schedule. That of a recorded stage tells its file, and is not read back;
+// nor is the empty schedule's, which is empty.
 func (s Schedule) String() string {
 	out := make([]string, len(s.stages))
-	for i, g := range s.stages {
-		out[i] = g.String()
+	for i := range s.stages {
+		out[i] = s.stages[i].String()
 	}
 	return strings.Join(out, ",")
 }
 
-func (g stage) String() string {
-	separator := ","
-	if g.shape == ramp {
+func (g *stage) String() string {
+	if g.record != nil {
+		return g.record.String()
+	}
+	separator, period := ",", ""
+	if g.shape != steps {
 		separator = "-"
+	}
+	if g.shape == sine {
+		period = "@" + g.period.String()
 	}
 	rates := make([]string, len(g.rates))
 	for i, rate := range g.rates {
 		rates[i] = formatRate(rate)
 	}
-	return g.name() + ":" + strings.Join(rates, separator) + "/" + g.each.String()
+	return g.name() + ":" + strings.Join(rates, separator) + period + "/" + g.each.String()
 }
 
 // name is a stage's name in a spec.
-func (g stage) name() string {
+func (g *stage) name() string {
 	switch {
-	case g.shape == flat && g.even:
-		return "constant"
 	case g.shape == flat:
-		return "poisson"
-	case g.even:
-		return "constant+" + string(g.shape)
+		return g.spread.String()
+	case g.spread.kind == poisson:
+		return string(g.shape)
 	}
-	return string(g.shape)
+	return g.spread.String() + "+" + string(g.shape)
 }
 
 // formatRate writes a rate in full, with a suffix where that loses nothing.
