@@ -166,7 +166,6 @@ func (o *benchOptions) env(s scenarios.Scenario) scenarios.Env {
 	env := scenarios.Env{
 		Rate: s.Rate, Population: s.Population,
 		Warmup: o.warmup, For: o.length, Seed: o.seed, Profile: o.profile,
-		Constant: o.arrivals == "constant",
 	}
 	if o.rate > 0 {
 		env.Rate = float64(o.rate)

@@ -65,6 +65,8 @@ type cacheStorm struct {
 		rng     *rand.Rand
 		popular *zipf
 		ranks   []int
+		// visits read one user each.
+		visits visits
 		// updatesFrom is when updates begin; before the measured phase there are
 		// none.
 		updatesFrom time.Duration
@@ -83,6 +85,7 @@ type cacheStorm struct {
 func newCacheStorm(env Env) (*Workload, error) {
 	c := &cacheStorm{env: env}
 	c.plan.updatesFrom = never
+	c.plan.visits = visits{}
 	c.plan.rng = newRand(env.Seed, 1)
 	c.plan.popular = newZipf(0.99, env.Population)
 	c.plan.ranks = newRand(env.Seed, 2).Perm(env.Population)
@@ -92,8 +95,8 @@ func newCacheStorm(env Env) (*Workload, error) {
 	c.inv.payload = inv.add("payload-belongs-to-the-key")
 	return &Workload{
 		Traffic:      c,
-		Warmup:       env.schedule(env.Warmup),
-		Measure:      env.schedule(env.For),
+		Warmup:       env.warmedUp(),
+		Measure:      env.measured(),
 		Workers:      512,
 		Settings:     c.settings(),
 		Load:         c.load,
@@ -190,7 +193,8 @@ func (c *cacheStorm) Operations() []string { return stormNames[:] }
 func (c *cacheStorm) Next(op *load.Op) {
 	rng := c.plan.rng
 	op.Kind = stormHit
-	rank := c.plan.popular.draw(rng)
+	rank := int(c.plan.visits.choose(op, func() uint64 { return uint64(c.plan.popular.draw(rng)) }))
+	c.plan.visits.leave(op)
 	if rng.Float64() < updateShare && op.Due >= c.plan.updatesFrom {
 		op.Kind = stormUpdate
 		rank = c.changing(rank)

@@ -35,8 +35,7 @@ func churnNeed(env Env) int64 {
 	if err != nil {
 		return 0 // Check refuses it.
 	}
-	perSecond := env.Rate * (m[churnLogin] + m[churnCreate]) / 100
-	added := perSecond * (env.Warmup + env.For).Seconds()
+	added := (env.warmedUp().Count() + env.measured().Count()) * (m[churnLogin] + m[churnCreate]) / 100
 	return (int64(env.Population) + int64(added)) * bytesPerSession
 }
 
@@ -116,8 +115,8 @@ func newChurn(env Env) (*Workload, error) {
 	c.inv.ttl = inv.add("every-session-has-a-ttl")
 	return &Workload{
 		Traffic:    c,
-		Warmup:     env.schedule(env.Warmup),
-		Measure:    env.schedule(env.For),
+		Warmup:     env.warmedUp(),
+		Measure:    env.measured(),
 		Settings:   c.settings(),
 		Sessions:   env.Population,
 		Load:       c.load,

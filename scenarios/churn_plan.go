@@ -22,6 +22,8 @@ type churnPlan struct {
 	ended []uint64
 	// rank says where in open a session stands.
 	rank map[uint64]int
+	// visits use one session each.
+	visits visits
 }
 
 type freshSession struct {
@@ -33,7 +35,7 @@ type freshSession struct {
 const thinkTime = 250 * time.Millisecond
 
 func newChurnPlan(pop *population, m mix, rng *rand.Rand) *churnPlan {
-	p := &churnPlan{pop: pop, rng: rng, popular: newZipf(0.99, pop.size), rank: make(map[uint64]int, pop.size)}
+	p := &churnPlan{pop: pop, rng: rng, popular: newZipf(0.99, pop.size), rank: make(map[uint64]int, pop.size), visits: visits{}}
 	sum := 0.0
 	for i, share := range m {
 		sum += share
@@ -51,19 +53,20 @@ func (p *churnPlan) next(op *load.Op) {
 	op.Param = p.rng.Uint64()
 	switch op.Kind {
 	case churnMiss:
-		op.Subject = p.missing()
+		op.Subject = p.missing(op)
 	case churnLogin, churnCreate:
 		op.Subject = p.begin(op)
 	case churnLogout:
-		op.Subject = p.pick()
+		op.Subject = p.leaving(op)
 		p.end(op.Subject)
 	case churnRevoke:
-		op.Subject = p.pick()
+		op.Subject = p.used(op)
 		// Its user's sessions planned so far leave the open ones as they are met.
 		p.pop.session(op.Subject).account.revokedBelow = uint64(p.pop.size)
 	default:
-		op.Subject = p.pick()
+		op.Subject = p.used(op)
 	}
+	p.visits.leave(op)
 }
 
 func (p *churnPlan) kind() int {
@@ -106,16 +109,45 @@ func (p *churnPlan) pick() uint64 {
 	}
 }
 
-// begin plans a new session of some user.
+// used is the session that op's visit uses. When that has ended, by a logout or
+// by another visit of its user, the visit goes on with another one.
+func (p *churnPlan) used(op *load.Op) uint64 {
+	n := p.visits.choose(op, p.pick)
+	if op.Visit != 0 && !p.usable(n) {
+		n = p.pick()
+		p.visits.keep(op, n)
+	}
+	return n
+}
+
+// usable reports whether a session has begun, or is about to, and has not ended.
+func (p *churnPlan) usable(n uint64) bool {
+	_, open := p.rank[n]
+	fresh := len(p.fresh) > 0 && n >= p.fresh[0].session
+	return (open || fresh) && n >= p.pop.session(n).account.revokedBelow
+}
+
+// leaving is the session that is logged out: the visit's own, unless its login
+// was less than a think time ago.
+func (p *churnPlan) leaving(op *load.Op) uint64 {
+	n := p.used(op)
+	if _, open := p.rank[n]; !open {
+		return p.pick()
+	}
+	return n
+}
+
+// begin plans a new session of some user, which the rest of the visit uses.
 func (p *churnPlan) begin(op *load.Op) uint64 {
 	a := p.pop.accounts[p.rng.IntN(len(p.pop.accounts))]
 	n, err := p.pop.add(p.rng, a)
 	if err != nil {
 		// The table is full after 33 million sessions: look at one instead.
 		op.Kind = churnValidate
-		return p.pick()
+		return p.used(op)
 	}
 	p.fresh = append(p.fresh, freshSession{op.Due + thinkTime, n})
+	p.visits.keep(op, n)
 	return n
 }
 
@@ -133,11 +165,11 @@ func (p *churnPlan) end(session uint64) {
 
 // missing picks a logged-out session half of the time, else an open one whose
 // user will present a token that was never issued.
-func (p *churnPlan) missing() uint64 {
+func (p *churnPlan) missing(op *load.Op) uint64 {
 	if len(p.ended) > 0 && p.rng.IntN(2) == 0 {
 		return p.ended[p.rng.IntN(len(p.ended))]
 	}
-	return p.pick()
+	return p.used(op)
 }
 
 // set puts a session at a rank.

@@ -66,6 +66,8 @@ type expiry struct {
 		rng     *rand.Rand
 		popular *zipf
 		order   []uint64 // of the living, by popularity
+		// visits use one living session each.
+		visits visits
 		// probes are numbers of dying sessions, by their planned end.
 		probes  []int
 		measure bool
@@ -97,6 +99,7 @@ func newExpiry(env Env) (*Workload, error) {
 	e.planDying(rng, dying)
 	e.planChecks()
 	e.plan.rng = newRand(env.Seed, 2)
+	e.plan.visits = visits{}
 	e.plan.popular = newZipf(0.99, e.pop.size)
 	for _, n := range newRand(env.Seed, 3).Perm(e.pop.size) {
 		e.plan.order = append(e.plan.order, uint64(n))
@@ -108,8 +111,8 @@ func newExpiry(env Env) (*Workload, error) {
 	e.inv.payload = inv.add("payload-belongs-to-the-token")
 	return &Workload{
 		Traffic:      e,
-		Warmup:       env.schedule(env.Warmup),
-		Measure:      env.schedule(env.For),
+		Warmup:       env.warmedUp(),
+		Measure:      env.measured(),
 		Settings:     e.settings(),
 		Sessions:     env.Population,
 		Load:         e.load,
@@ -218,8 +221,10 @@ func (e *expiry) Operations() []string { return expiryNames[:] }
 const checkReach = 250 * time.Millisecond
 
 // Next implements load.Traffic. During the warm-up only the living are looked at.
+// A visit may check a dying session besides its own.
 func (e *expiry) Next(op *load.Op) {
 	rng := e.plan.rng
+	defer e.plan.visits.leave(op)
 	if e.plan.measure && rng.Float64() < checkShare {
 		if n, ok := e.probe(rng, op.Due); ok {
 			op.Kind, op.Subject = expiryBefore, uint64(n)
@@ -227,7 +232,7 @@ func (e *expiry) Next(op *load.Op) {
 		}
 	}
 	op.Kind = expiryValidate
-	op.Subject = e.plan.order[e.plan.popular.draw(rng)]
+	op.Subject = e.plan.visits.choose(op, func() uint64 { return e.plan.order[e.plan.popular.draw(rng)] })
 }
 
 // probe picks a session that is planned to end within checkReach of due.

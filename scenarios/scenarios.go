@@ -55,8 +55,9 @@ type Env struct {
 	Warmup     time.Duration
 	For        time.Duration
 	Seed       uint64
-	// Constant spaces the arrivals evenly; otherwise they are Poisson.
-	Constant bool
+	// Schedule is what is measured: it lasts For, with Rate as its mean. Empty it
+	// stands for Poisson arrivals.
+	Schedule load.Schedule
 	// Profile names the traffic mix of session-churn, "P1" to "P4".
 	Profile string
 	// Info reads the server's INFO fields. It is nil where there is none (a
@@ -173,13 +174,13 @@ func indexOf(all []Scenario, name string) int {
 	return -1
 }
 
-// schedule spreads the environment's rate over d.
-func (e Env) schedule(d time.Duration) load.Schedule {
-	if d <= 0 {
-		return load.Schedule{}
+// measured is the schedule that is measured.
+func (e Env) measured() load.Schedule {
+	if e.Schedule.Equal(load.Schedule{}) {
+		return load.Poisson(e.Rate, e.For)
 	}
-	if e.Constant {
-		return load.Constant(e.Rate, d)
-	}
-	return load.Poisson(e.Rate, d)
+	return e.Schedule
 }
+
+// warmedUp is the schedule of the warm-up.
+func (e Env) warmedUp() load.Schedule { return e.measured().WarmUp(e.Warmup) }
