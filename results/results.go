@@ -117,7 +117,8 @@ type Cell struct {
 	// the last had come back: then there is a throughput and no response time.
 	Loop string `json:"loop,omitempty"`
 	// Schedule is the parseable specification of the measured arrivals, for
-	// example "poisson:10000/10s".
+	// example "poisson:10000/10s". Of recorded arrivals, which only their file
+	// holds, it tells the file and its hash.
 	Schedule string            `json:"schedule"`
 	Settings map[string]string `json:"settings"`
 	// Headline names the operation that speaks for the scenario; empty means

@@ -22,14 +22,13 @@ type benchOptions struct {
 	scenarios, targets, clients []string
 	provider                    string
 	binaries, images            map[string]string
-	rate                        rateFlag
-	arrivals                    string
-	length, warmup, timeout     time.Duration
-	population                  int
-	profile                     string
-	seed                        uint64
-	out, name                   string
-	json                        bool
+	timing
+	warmup, timeout time.Duration
+	population      int
+	profile         string
+	seed            uint64
+	out, name       string
+	json            bool
 	// changed are the flags that were set, but for target and seed.
 	changed []string
 }
@@ -70,9 +69,7 @@ touches only keys under its own prefix and deletes them at the end.`,
 	f.StringVar(&o.provider, "provider", "auto", "where servers come from: auto, native, docker or external")
 	f.StringToStringVar(&o.binaries, "binary", nil, "server executable for an engine, as `engine=path` (native)")
 	f.StringToStringVar(&o.images, "image", nil, "container image for an engine, as `engine=image` (docker)")
-	f.Var(&o.rate, "rate", "offered operations a second, such as 500, 10k (default: the scenario's own)")
-	f.StringVar(&o.arrivals, "arrivals", "poisson", "how operations arrive: poisson or constant")
-	f.DurationVar(&o.length, "for", 10*time.Second, "how long to measure each cell")
+	o.addFlags(f)
 	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to warm each cell up")
 	f.DurationVar(&o.timeout, "timeout", time.Second, "how long one operation may take")
 	f.IntVar(&o.population, "population", 0, "sessions or users to load (default: the scenario's own)")
@@ -148,6 +145,9 @@ func (plan *benchPlan) check(o *benchOptions) error {
 	churn := false
 	for _, s := range plan.scenarios {
 		churn = churn || s.Name == scenarios.SessionChurn().Name
+		if err := o.checkAt(s.Rate); err != nil {
+			return err
+		}
 		if s.Check == nil {
 			continue
 		}
@@ -164,12 +164,10 @@ func (plan *benchPlan) check(o *benchOptions) error {
 // env is what the options make of a scenario's defaults.
 func (o *benchOptions) env(s scenarios.Scenario) scenarios.Env {
 	env := scenarios.Env{
-		Rate: s.Rate, Population: s.Population,
-		Warmup: o.warmup, For: o.length, Seed: o.seed, Profile: o.profile,
+		Population: s.Population,
+		Warmup:     o.warmup, For: o.length, Seed: o.seed, Profile: o.profile,
 	}
-	if o.rate > 0 {
-		env.Rate = float64(o.rate)
-	}
+	env.Schedule, env.Rate = o.scheduleOf(s.Rate)
 	if o.population > 0 {
 		env.Population = o.population
 	}
@@ -206,17 +204,16 @@ func (plan *benchPlan) distinct() error {
 
 // check refuses numbers that make no sense, by the name of their flag.
 func (o *benchOptions) check() error {
+	if err := o.timing.check(o.given); err != nil {
+		return err
+	}
 	switch {
-	case o.length < time.Second || o.length > maxMeasure:
-		return fmt.Errorf("--for %s: give between 1s and %s", o.length, maxMeasure)
 	case o.warmup < 0 || o.warmup > maxMeasure:
 		return fmt.Errorf("--warmup %s: give between 0s and %s", o.warmup, maxMeasure)
 	case o.timeout < time.Millisecond || o.timeout > 30*time.Second:
 		return fmt.Errorf("--timeout %s: give between 1ms and 30s", o.timeout)
 	case o.population != 0 && (o.population < minPopulation || o.population > maxPopulation):
 		return fmt.Errorf("--population %d: give between %d and %d", o.population, minPopulation, maxPopulation)
-	case o.arrivals != "poisson" && o.arrivals != "constant":
-		return fmt.Errorf("--arrivals %q: give poisson or constant", o.arrivals)
 	case !slices.Contains(providers(), o.provider):
 		return fmt.Errorf("--provider %q: there are %s", o.provider, strings.Join(providers(), ", "))
 	case strings.ContainsAny(o.name, "/\\ ,") || o.name == "":

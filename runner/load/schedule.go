@@ -105,12 +105,12 @@ func (s Schedule) Then(next Schedule) Schedule {
 
 // WarmUp returns a schedule that leads up to s: its first rate, spread in the same
 // way, for span. A recorded one is led up to by Poisson arrivals at its mean
-// rate. It is empty when s is, or span is not above 0.
+// rate, as near as a rate may be. It is empty when s is, or span is not above 0.
 func (s Schedule) WarmUp(span time.Duration) Schedule {
 	if s.Duration() == 0 || span <= 0 {
 		return Schedule{}
 	}
-	return Poisson(s.Rate(0), span).With(s.stages[0].spread)
+	return Poisson(min(max(s.Rate(0), MinRate), MaxRate), span).With(s.stages[0].spread)
 }
 
 // Equal reports whether both schedules were built in the same way.

@@ -148,11 +148,16 @@ func TestWarmUpLeadsUpToASchedule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rare, err := ReadRecorded(strings.NewReader("0\n86000"), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		s    Schedule
 		span time.Duration
 		want Schedule
 	}{
+		{rare, s, Poisson(MinRate, s)},
 		{Poisson(5, s), 2 * s, Poisson(5, 2*s)},
 		{Ramp(5, 9, s).Evenly(), 2 * s, Constant(5, 2*s)},
 		{Sine(5, 9, s, s).With(InVisits(DefaultVisits())), 2 * s, Poisson(5, 2*s).With(InVisits(DefaultVisits()))},
