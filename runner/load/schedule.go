@@ -14,8 +14,8 @@ const (
 	MaxRate = 10e6
 	// MaxSpan bounds a stage, and all stages of a schedule together.
 	MaxSpan = 24 * time.Hour
-	// MinPeriod bounds how fast a sine may swing, and MaxPeriods how often in one
-	// stage.
+	// MinPeriod bounds how fast a sine may swing, and divides its period;
+	// MaxPeriods bounds how often it may in one stage.
 	MinPeriod  = time.Microsecond
 	MaxPeriods = 100_000
 )
@@ -166,10 +166,10 @@ func (g *stage) validate() error {
 }
 
 func (g *stage) checkPeriod() error {
-	if g.shape != sine || g.period >= MinPeriod && g.period <= MaxSpan && g.each/g.period < MaxPeriods {
+	if g.shape != sine || g.period >= MinPeriod && g.period <= MaxSpan && g.period%MinPeriod == 0 && g.each/g.period < MaxPeriods {
 		return nil
 	}
-	return fmt.Errorf("schedule: a sine of period %v for %v; a period lasts from %v to %v, and a stage has fewer than %d of them",
+	return fmt.Errorf("schedule: a sine of period %v for %v; a period lasts from %v to %v, in whole microseconds, and a stage has fewer than %d of them",
 		g.period, g.each, MinPeriod, MaxSpan, MaxPeriods)
 }
 

@@ -27,11 +27,10 @@ func (g *stage) pieces() int {
 	return g.count()
 }
 
-// index is the number of the piece that t lies in. The second half of an odd
-// period begins at the nanosecond below.
+// index is the number of the piece that t lies in.
 func (g *stage) index(t time.Duration) int {
 	if g.shape == sine {
-		return int((2*t + 1) / g.period)
+		return int(t / (g.period / 2))
 	}
 	return int(t / g.each)
 }
@@ -48,8 +47,9 @@ func (g *stage) piece(i int) piece {
 		p.start, p.end = k*g.each, (k+1)*g.each
 	case sine:
 		p.from, p.to = g.rates[i%2], g.rates[1-i%2]
-		p.start, p.end = k*g.period/2, min((k+1)*g.period/2, g.each)
-		p.way, p.wave = g.period.Seconds()/2, true
+		half := g.period / 2
+		p.start, p.end = k*half, min((k+1)*half, g.each)
+		p.way, p.wave = half.Seconds(), true
 	case flat:
 	}
 	p.mass = p.sum(p.span())

@@ -54,7 +54,7 @@ func TestExpectedIsTheIntegralOfTheRate(t *testing.T) {
 		{Steps(3*s, 5, 50, 500), 4 * s, 5 * s},
 		{Sine(100, 900, 4*s, 10*s), 0, 9*s + 999*time.Millisecond},
 		{Sine(900, 100, 3*s, 10*s), s / 3, 8*s + 123*time.Millisecond},
-		{Sine(900, 100, 7*time.Nanosecond+s, 100*s), 93*s + 1, 97 * s},
+		{Sine(900, 100, 7*time.Microsecond+s, 100*s), 93*s + 1, 97 * s},
 		{Sine(1, 1e6, time.Hour, 10*time.Hour), 5 * time.Hour, 5*time.Hour + 7*s},
 		{Sine(100, 900, 4*s, 10*s).With(InVisits(Visits{8, s})), s, 6 * s},
 	}

@@ -118,6 +118,7 @@ func TestParseScheduleRefuses(t *testing.T) {
 		{"sine:0-1@1s/1s", "a rate is from 0.001"},
 		{"sine:1-2@0s/1s", "a period lasts from 1µs"},
 		{"sine:1-2@-1s/1s", "a period lasts from 1µs"},
+		{"sine:1-2@1500ns/1s", "in whole microseconds"},
 		{"sine:1-2@25h/1s", "a period lasts from 1µs to 24h"},
 		{"sine:1-2@1us/24h", "fewer than 100000"},
 		{"ramp:1-2@1s/1s", "write a number"},
@@ -324,7 +325,7 @@ func schedules(spreads ...Spread) *rapid.Generator[Schedule] {
 				Poisson(rate.Draw(t, "rate"), span),
 				Ramp(rate.Draw(t, "from"), rate.Draw(t, "to"), span),
 				Steps(span, rapid.SliceOfN(rate, 1, 4).Draw(t, "rates")...),
-				Sine(rate.Draw(t, "from"), rate.Draw(t, "to"), time.Duration(rapid.Int64Range(20_000, int64(time.Second)).Draw(t, "period")), span),
+				Sine(rate.Draw(t, "from"), rate.Draw(t, "to"), time.Duration(rapid.Int64Range(20, 1_000_000).Draw(t, "period"))*time.Microsecond, span),
 			}
 			next := rapid.SampledFrom(stages).Draw(t, "stage")
 			s = s.Then(next.With(rapid.SampledFrom(spreads).Draw(t, "spread")))
