@@ -13,7 +13,7 @@ import (
 
 // newCell turns what the engine measured into the file's form.
 func (c *cellRun) newCell(r *load.Result) results.Cell {
-	verdict, reasons := load.Judge(r, load.Limits{})
+	verdict, reasons := load.Judge(r, load.Limits{Eventful: c.workload.Marks != nil})
 	return results.Cell{
 		Scenario: c.scenario.Name,
 		Target:   c.target.String(),

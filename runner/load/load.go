@@ -197,7 +197,12 @@ type Result struct {
 	Drained   time.Duration
 	Abandoned int64
 	// InTime operations ended before the schedule did or at most 100 ms after.
-	InTime   int64
+	InTime int64
+	// Bunching is the Anderson-Darling statistic A² of up to 2000 gaps between
+	// sends against the gaps that the schedule drew; Bunched is false where there
+	// is none: arrivals that depend on each other, too few, a closed loop.
+	Bunching float64
+	Bunched  bool
 	BinWidth time.Duration
 	Bins     []Bin
 	// ErrorSamples holds the first distinct error texts, at most 8.

@@ -36,8 +36,10 @@ type phase struct {
 	// ready and working count workers.
 	ready, working sync.WaitGroup
 
-	// planned is the next operation to release.
-	planned Op
+	// arrivals gives the schedule's due times, and planned is the next operation
+	// to release.
+	arrivals func(*Op) bool
+	planned  Op
 	// start is set before the first operation is pushed.
 	start time.Time
 	// arrived operations were planned, and queued ones became due while no worker
@@ -54,8 +56,8 @@ type phase struct {
 	}
 }
 
-// newPhase makes a phase of a schedule whose workers record nothing yet.
-func newPhase(ctx context.Context, e *engine, s Schedule) *phase {
+// newPhase makes a phase whose workers record nothing yet.
+func newPhase(ctx context.Context, e *engine, what plan) *phase {
 	cfg := e.cfg
 	p := &phase{
 		traffic: e.traffic,
@@ -67,9 +69,11 @@ func newPhase(ctx context.Context, e *engine, s Schedule) *phase {
 		workers: make([]*worker, cfg.Workers),
 	}
 	p.deadlines.phase = p
+	// Now, since it takes a millisecond where there are many visits.
+	p.arrivals = what.schedule.Arrivals(rand.New(rand.NewPCG(cfg.Seed, what.stream)))
 	p.traceEvery = int64(cfg.TraceEvery)
 	if cfg.Closed {
-		p.closed = newClosedLoop(p, s.Duration())
+		p.closed = newClosedLoop(p, what.schedule.Duration())
 	}
 	for i := range p.workers {
 		p.workers[i] = &worker{phase: p}
@@ -98,13 +102,8 @@ func (p *phase) launch() {
 // pace releases the schedule's operations as they become due: at each wake-up
 // all that are. It returns at the schedule's end, or early, with the waiter's
 // error, when ctx is done.
-func (p *phase) pace(ctx context.Context, s Schedule, rng *rand.Rand, w Waiter) error {
-	if p.closed != nil {
-		return w.Wait(ctx, p.start.Add(s.Duration()))
-	}
-	arrivals := s.Arrivals(rng)
-	ok := p.plan(arrivals)
-	for ok {
+func (p *phase) pace(ctx context.Context, span time.Duration, w Waiter) error {
+	for ok := p.closed == nil && p.plan(); ok; {
 		if err := w.Wait(ctx, p.start.Add(p.planned.Due)); err != nil {
 			return err
 		}
@@ -116,17 +115,17 @@ func (p *phase) pace(ctx context.Context, s Schedule, rng *rand.Rand, w Waiter) 
 			if !p.backlog.push(&p.planned) {
 				p.refused.Add(1)
 			}
-			ok = p.plan(arrivals)
+			ok = p.plan()
 		}
 		p.backlog.publish()
 	}
-	return w.Wait(ctx, p.start.Add(s.Duration()))
+	return w.Wait(ctx, p.start.Add(span))
 }
 
 // plan has the traffic plan the next operation, before the wait for it.
-func (p *phase) plan(arrivals func(*Op) bool) bool {
+func (p *phase) plan() bool {
 	p.planned = Op{Trace: p.trace(p.arrived)}
-	if !arrivals(&p.planned) {
+	if !p.arrivals(&p.planned) {
 		return false
 	}
 	p.arrived++

@@ -35,6 +35,7 @@ type recorder struct {
 	// totals lacks what second has counted since the last interval.
 	totals, second []OpResult
 	bins           *bins
+	sends          *sends
 	// deadline is the latest end that counts as in time.
 	deadline int64
 	inTime   int64
@@ -57,7 +58,11 @@ func newRecorder(p *phase, cfg Config) *recorder {
 		stop:       make(chan struct{}),
 		done:       make(chan struct{}),
 		bins:       newBins(cfg.Measure.Duration()),
+		sends:      &sends{},
 		deadline:   int64(cfg.Measure.Duration() + settled),
+	}
+	if !cfg.Closed {
+		r.sends = newSends(cfg.Measure)
 	}
 	for _, name := range p.traffic.Operations() {
 		r.totals = append(r.totals, newOpResult(name))
@@ -115,6 +120,7 @@ func (r *recorder) drain() {
 func (r *recorder) take(s *sample) {
 	r.second[s.kind].add(s)
 	r.bins.add(s)
+	r.sends.add(s)
 	r.recorded++
 	r.last = max(r.last, time.Duration(s.done))
 	if s.done <= r.deadline {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
@@ -59,20 +58,22 @@ func (e *engine) warmUp(ctx context.Context) error {
 		return nil
 	}
 	e.cfg.OnPhase(PhaseWarmup)
-	p := newPhase(ctx, e, e.cfg.Warmup)
+	what := plan{e.cfg.Warmup, warmupStream, PhaseSettle}
+	p := newPhase(ctx, e, what)
 	p.launch() //nolint:contextcheck // Operations have contexts of their own.
-	_, err := e.perform(ctx, p, plan{e.cfg.Warmup, warmupStream, PhaseSettle})
+	_, err := e.perform(ctx, p, what)
 	return err
 }
 
 // measure performs the measured phase.
 func (e *engine) measure(ctx context.Context) (*Result, error) {
-	p := newPhase(ctx, e, e.cfg.Measure)
+	what := plan{e.cfg.Measure, measureStream, PhaseDrain}
+	p := newPhase(ctx, e, what)
 	r := newRecorder(p, e.cfg)
 	e.cfg.OnPhase(PhaseMeasure)
 	p.launch() //nolint:contextcheck // Operations have contexts of their own.
 	go r.run()
-	ended, err := e.perform(ctx, p, plan{e.cfg.Measure, measureStream, PhaseDrain})
+	ended, err := e.perform(ctx, p, what)
 	r.finish()
 	return e.result(r, ended), errors.Join(err, r.err)
 }
@@ -91,8 +92,7 @@ func (e *engine) perform(ctx context.Context, p *phase, what plan) (time.Duratio
 	stop := make(chan struct{})
 	defer close(stop)
 	go p.deadlines.run(stop)
-	rng := rand.New(rand.NewPCG(e.cfg.Seed, what.stream))
-	err := p.pace(ctx, what.schedule, rng, e.waiter)
+	err := p.pace(ctx, what.schedule.Duration(), e.waiter)
 	ended := what.schedule.Duration()
 	if err != nil {
 		ended = min(ended, p.now())
@@ -130,6 +130,7 @@ func (e *engine) result(r *recorder, ended time.Duration) *Result {
 		Queued:        r.phase.queued,
 		Workers:       len(r.phase.workers),
 	}
+	out.Bunching, out.Bunched = r.sends.bunching()
 	out.count(r.totals)
 	out.Abandoned = out.Sent
 	for _, op := range r.totals {

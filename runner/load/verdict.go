@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/toriibench/toriibench/runner/stats"
 )
 
 // Verdict says what a result proves.
@@ -29,6 +31,9 @@ type Limits struct {
 	Lag time.Duration
 	// Drained bounds Result.Drained. 0 means one second.
 	Drained time.Duration
+	// Eventful traffic has something happen on purpose while it is measured, so
+	// that its latency is not asked to be steady.
+	Eventful bool
 }
 
 // tolerance is how far the achieved rate may be from the offered one, as a
@@ -43,6 +48,9 @@ func Judge(r *Result, limits Limits) (verdict Verdict, reasons []string) {
 	limits.Lag = orDefault(limits.Lag, 100*time.Microsecond)
 	limits.Drained = orDefault(limits.Drained, time.Second)
 	faults, doubts := invalidity(r, limits), doubts(r, limits)
+	if r.Closed {
+		doubts = backlogged(r)
+	}
 	switch {
 	case len(faults) > 0:
 		return Invalid, slices.Concat(faults, doubts)
@@ -74,6 +82,10 @@ func invalidity(r *Result, limits Limits) (reasons []string) {
 	broken(r.Abandoned > 0, "%d operations never came back; none may stay out.", r.Abandoned)
 	broken(r.Drained > limits.Drained,
 		"the last operations took %v to come back after the schedule's end; at most %v is allowed.", r.Drained, limits.Drained)
+	growth := r.inFlightGrowth()
+	broken(growth.Growing && !r.Closed,
+		"operations in flight grew by %.3g a second over the second half, to %.0f: the load was more than what was measured could do, or the generator.",
+		growth.Slope, growth.Level+growth.Rise/2)
 	return reasons
 }
 
@@ -82,10 +94,21 @@ func doubts(r *Result, limits Limits) (reasons []string) {
 	if lag := r.LagQuantile(0.99); lag > limits.Lag {
 		reasons = append(reasons, lateness(r, lag, limits))
 	}
-	if r.RecorderWaits > 0 {
-		reasons = append(reasons, fmt.Sprintf("workers waited %d times for their samples to be recorded; they must never.", r.RecorderWaits))
+	if most := 2 * stats.ExponentialCritical; r.Bunched && r.Bunching > most {
+		reasons = append(reasons, fmt.Sprintf("operations were not sent at the intervals of the schedule: the Anderson-Darling statistic of the gaps was %.1f; at most %.1f passes.", r.Bunching, most))
 	}
-	return reasons
+	if !limits.Eventful {
+		reasons = append(reasons, unsteadiness(r)...)
+	}
+	return append(reasons, backlogged(r)...)
+}
+
+// backlogged says that recording was a brake.
+func backlogged(r *Result) []string {
+	if r.RecorderWaits == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("workers waited %d times for their samples to be recorded; they must never.", r.RecorderWaits)}
 }
 
 // queuedShare is from when on lateness is laid to the traffic.

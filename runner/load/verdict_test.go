@@ -15,6 +15,22 @@ func perfect() *Result {
 	return &Result{Totals: Totals{Offered: 10_000, Sent: 10_000}, Operations: []OpResult{op}, InTime: 10_000}
 }
 
+// fill gives r ten seconds of bins.
+func (r *Result) fill(bin func(i int) Bin) {
+	r.BinWidth = 100 * time.Millisecond
+	for i := range 100 {
+		r.Bins = append(r.Bins, bin(i))
+	}
+}
+
+func inFlight(of func(i int) int64) func(i int) Bin {
+	return func(i int) Bin { return Bin{Count: 100, InFlight: of(i), P95: 1} }
+}
+
+func latency(of func(i int) float64) func(i int) Bin {
+	return func(i int) Bin { return Bin{Count: 100, P95: time.Duration(of(i) * 1e3)} }
+}
+
 func TestJudge(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -44,6 +60,26 @@ func TestJudge(t *testing.T) {
 			[]string{"101 of 10000 became due while all 64 workers were waiting", "lag p99 was 20"},
 		},
 		{"recorder too slow", func(r *Result) { r.RecorderWaits = 3 }, Limits{}, Degraded, []string{"waited 3 times"}},
+		{"bunched", func(r *Result) { r.Bunching, r.Bunched = 7.8, true }, Limits{}, Degraded, []string{"Anderson-Darling", "7.8", "at most 7.7"}},
+		{"hardly bunched", func(r *Result) { r.Bunching, r.Bunched = 7.7, true }, Limits{}, Valid, nil},
+		{"more and more in flight", func(r *Result) { r.fill(inFlight(func(i int) int64 { return int64(10 * i) })) }, Limits{}, Invalid, []string{"grew by 100 a second"}},
+		{"much in flight", func(r *Result) { r.fill(inFlight(func(i int) int64 { return 500 + int64(i%7) })) }, Limits{}, Valid, nil},
+		{"a drift", func(r *Result) {
+			r.fill(latency(func(i int) float64 { return 100 + 2*float64(max(0, i-30)) + 10*float64(i*7919%13) }))
+		}, Limits{}, Degraded, []string{"latency drifted", "Mann-Kendall p = 0.00"}},
+		{"a drift where things happen", func(r *Result) { r.fill(latency(func(i int) float64 { return 100 + float64(i) })) }, Limits{Eventful: true}, Valid, nil},
+		{"a long start", func(r *Result) { r.fill(latency(func(i int) float64 { return 100 + 900*float64(max(0, 70-i)) })) }, Limits{}, Degraded, []string{"MSER-5 of the p95 of each 100ms"}},
+		{"noise", func(r *Result) { r.fill(latency(func(i int) float64 { return 100 + float64(i*7919%13) })) }, Limits{}, Valid, nil},
+		{
+			"a closed loop", func(r *Result) {
+				r.Closed, r.Bunched, r.Bunching = true, true, 99
+				r.fill(latency(func(i int) float64 { return 100 + float64(i) }))
+				r.fill(inFlight(func(i int) int64 { return int64(10 * i) }))
+			},
+			Limits{Lag: 10 * time.Microsecond},
+			Valid,
+			nil,
+		},
 		{
 			"late and dropped", func(r *Result) { r.Dropped = 7 },
 			Limits{Lag: time.Microsecond},
