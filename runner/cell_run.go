@@ -31,6 +31,7 @@ type cellRun struct {
 	workload *scenarios.Workload
 	// uncertainty is of the percentiles of what is being measured.
 	uncertainty uncertainty
+	audit    audit
 	// cell is what there is to tell; its Scenario is empty until measuring began.
 	cell results.Cell
 }
@@ -167,6 +168,7 @@ func (c *cellRun) phases(ctx context.Context) (err error) {
 	c.addUncertainty()
 	c.bench.result.Environment.Pacing = result.Waiter
 	c.addCost(result, cost)
+	c.addMachine(&c.audit)
 	c.addMemory(before, loaded)
 	if err == nil {
 		err = c.check(ctx)
@@ -210,6 +212,7 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 	defer cancel(nil)
 	watch := newWatcher(ctx, c.workload.Watch)
 	defer watch.stop()
+	defer c.audit.end()
 	var before *cost
 	result, err := load.Run(ctx, load.Config{
 		Warmup: c.workload.Warmup, Measure: c.workload.Measure, Workers: c.workload.Workers,
@@ -222,6 +225,7 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 			if phase == load.PhaseMeasure {
 				before = new(c.spent(ctx))
 				watch.start()
+				c.audit.begin()
 			}
 			if phase == load.PhaseDrain {
 				watch.stop()
@@ -229,6 +233,7 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 		},
 		OnInterval: func(i load.Interval) {
 			c.uncertainty.add(i.Operations)
+			c.audit.second(i)
 			if err := c.logInterval(i); err != nil {
 				cancel(err)
 			}

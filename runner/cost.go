@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/toriibench/toriibench/runner/load"
+	"github.com/toriibench/toriibench/runner/machine"
 )
 
 // cost is processor time, user and system: all of this process, which generates,
@@ -19,7 +20,7 @@ func (c *cellRun) spent(ctx context.Context) cost {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var so cost
-	if own := ownCPU(); own > 0 {
+	if own, ok := machine.OwnCPU(); ok {
 		so.client = &own
 	}
 	info, err := c.topology.Info(ctx, "cpu")
