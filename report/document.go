@@ -70,10 +70,10 @@ func alarms(run *results.Run) []string {
 func facts(run *results.Run) []string {
 	when := run.Started.UTC().Format("2006-01-02 15:04 UTC")
 	took := (time.Duration(run.Seconds) * time.Second).String()
-	return []string{
+	return append([]string{
 		strings.Join(machineWords(run.Environment), separator),
 		fmt.Sprintf("started %s%stook %s%sseed %d", when, separator, took, separator, run.Seed),
-	}
+	}, doctorWords(run.Environment)...)
 }
 
 func newPart(s *scenario) part {

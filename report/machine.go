@@ -18,6 +18,14 @@ func machineWords(e results.Environment) []string {
 	return words
 }
 
+// doctorWords says, where the run knows, what its machine can measure.
+func doctorWords(e results.Environment) []string {
+	if e.Doctor == nil || e.Doctor.Sentence == "" {
+		return nil
+	}
+	return []string{clean(e.Doctor.Sentence)}
+}
+
 func cores(n int) string {
 	switch {
 	case n <= 0:

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,6 +25,9 @@ func check(r *Run) error {
 	}
 	if err := amount("seconds", r.Seconds); err != nil {
 		return err
+	}
+	if err := checkDoctor(r.Environment.Doctor); err != nil {
+		return fmt.Errorf("doctor: %w", err)
 	}
 	for i := range r.Cells {
 		if err := checkCell(&r.Cells[i]); err != nil {
@@ -59,7 +63,7 @@ func checkCell(c *Cell) error {
 	default:
 		return fmt.Errorf("its verdict is %q, not valid, degraded or invalid", c.Verdict)
 	}
-	return firstError(c, checkCounts, checkNumbers, checkOperations, checkInvariants, checkSeries)
+	return firstError(c, checkCounts, checkNumbers, checkOperations, checkInvariants, checkSeries, checkMachine)
 }
 
 func firstError(c *Cell, checks ...func(*Cell) error) error {
@@ -202,6 +206,45 @@ func checkSeries(c *Cell) error {
 		}
 	}
 	return nil
+}
+
+func checkMachine(c *Cell) error {
+	for i, s := range c.Machine {
+		err := cmp.Or(
+			optional("cpu_percent", s.CPU), optional("pressure_percent", s.Pressure), optional("steal_percent", s.Steal),
+			amount("gc_pause_max_us", s.GCPause), amount("sched_p99_us", s.Sched),
+			counts(map[string]int64{"gcs": s.GCs, "in_flight": s.InFlight}),
+		)
+		if err != nil {
+			return fmt.Errorf("second %d of its machine: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func checkDoctor(d *Doctor) error {
+	if d == nil {
+		return nil
+	}
+	for _, t := range d.Timers {
+		if err := cmp.Or(amount("late_p50_us", t.P50), amount("late_p99_us", t.P99), amount("cpu_us_per_wakeup", t.CPU)); err != nil {
+			return fmt.Errorf("timer %s: %w", t.Name, err)
+		}
+	}
+	for i, t := range d.Trials {
+		err := cmp.Or(
+			amount("rate", t.Rate), amount("in_time_percent", t.InTime), amount("lag_p50_us", t.LagP50), amount("lag_p99_us", t.LagP99),
+			amount("response_p50_us", t.ResponseP50), amount("response_p99_us", t.ResponseP99),
+		)
+		if err != nil {
+			return fmt.Errorf("trial %d: %w", i+1, err)
+		}
+	}
+	return cmp.Or(
+		amount("histogram_ns", d.HistogramNS), amount("noop_cpu_ns_per_op", d.NoopNS), amount("noop_ops_per_second", d.NoopPerSecond),
+		amount("echo_us", d.EchoUS), amount("clock_ns", d.ClockNS), counts(map[string]int64{"cores_allowed": int64(d.CoresAllowed)}),
+		optional("cpu_pressure_percent", d.Pressure), optional("steal_percent", d.Steal),
+	)
 }
 
 // optional accepts nil and every finite value from 0.

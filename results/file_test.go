@@ -26,7 +26,7 @@ func sampleRun() *Run {
 	return &Run{
 		Schema: Schema, ID: "20261123T084500Z-bench", Started: time.Date(2026, 11, 23, 8, 45, 0, 123456789, time.UTC),
 		Complete: true, Seconds: 63.5, Command: []string{"toriibench", "bench"}, Seed: math.MaxUint64,
-		Environment: Environment{CPU: "A & <B>", Cores: 2, MemoryMB: 8000, Versions: map[string]string{"go-redis": "9"}},
+		Environment: Environment{CPU: "A & <B>", Cores: 2, MemoryMB: 8000, Versions: map[string]string{"go-redis": "9"}, Doctor: sampleDoctor()},
 		Cells: []Cell{{
 			Scenario: "session-churn", Target: "redis:7.0", Server: Server{"redis", "7.0.15"}, Client: "go-redis", Provider: "native",
 			Verdict: Degraded, Reasons: []string{"lag p99 was 0.4 ms"}, Schedule: "poisson:10000/10s", Headline: "validate",
@@ -42,9 +42,21 @@ func sampleRun() *Run {
 				BinMS: 100, Count: []int64{10, 0},
 				P50: []*float64{ptr(1), nil}, P99: []*float64{ptr(2), nil}, Max: []*float64{ptr(3), nil},
 			},
-			Marks: []Mark{{At: 4, Label: "50,000 sessions expire"}}, ErrorSamples: []string{"i/o timeout"},
+			Machine: []Second{{CPU: ptr(23.5), Steal: ptr(0), GCs: 2, GCPause: 87, Sched: 61, InFlight: 3}},
+			Marks:   []Mark{{At: 4, Label: "50,000 sessions expire"}}, ErrorSamples: []string{"i/o timeout"},
 			ServerCPUPerOp: ptr(11.5), BytesPerSession: ptr(612),
 		}},
+	}
+}
+
+func sampleDoctor() *Doctor {
+	return &Doctor{
+		Sentence: "This machine can time operations.",
+		Timers:   []Timer{{Name: "timerfd", P50: 17, P99: 74, CPU: 6.5}}, Pacing: "timerfd", PacingWhy: "it is the most punctual.",
+		HistogramNS: 4.5, NoopNS: 160, NoopPerSecond: 5e6, EchoUS: 6.25,
+		Trials:  []Trial{{Rate: 10_000, InTime: 99.5, LagP50: 20, LagP99: 90, ResponseP50: 47, ResponseP99: 153}},
+		ClockNS: 40, ClockSource: "tsc", CoresAllowed: 2, HugePages: "madvise", Pressure: ptr(1.5),
+		Providers: map[string]string{"native": "ready with redis 7.0.15"},
 	}
 }
 
@@ -150,6 +162,14 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"a correlation below zero", `"correlation": 2.5`, `"correlation": -2.5`, `its response_ci_us of p50 is -2.5`},
 		{"more violations than checks", `"violated": 1`, `"violated": 6`, "violated 6 times in 5 checks"},
 		{"bins of no width", `"bin_ms": 100`, `"bin_ms": 0`, "bins of no width"},
+		{"a share below zero", `"cpu_percent": 23.5`, `"cpu_percent": -23.5`, "second 1 of its machine: its cpu_percent is -23.5"},
+		{"a pause below zero", `"gc_pause_max_us": 87`, `"gc_pause_max_us": -87`, "its gc_pause_max_us is -87"},
+		{"collections below zero", `"gcs": 2`, `"gcs": -2`, "its count gcs is -2"},
+		{"operations in flight below zero", `"in_flight": 3`, `"in_flight": -3`, "its count in_flight is -3"},
+		{"a timer that is early", `"late_p99_us": 74`, `"late_p99_us": -74`, "doctor: timer timerfd: its late_p99_us is -74"},
+		{"a trial below zero", `"lag_p99_us": 90`, `"lag_p99_us": -90`, "doctor: trial 1: its lag_p99_us is -90"},
+		{"pressure below zero", `"cpu_pressure_percent": 1.5`, `"cpu_pressure_percent": -1`, "doctor: its cpu_pressure_percent is -1"},
+		{"less than no cores", `"cores_allowed": 2`, `"cores_allowed": -2`, "doctor: its count cores_allowed is -2"},
 		{"series of different lengths", "     10,\n", "", "its series have 1, 2, 2 and 2 bins"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

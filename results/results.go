@@ -67,18 +67,37 @@ type Doctor struct {
 	// EchoUS is the median round trip of one byte over loopback, the floor of
 	// what can be measured here.
 	EchoUS float64 `json:"echo_us"`
+	// Trials drove echoes over loopback at growing rates, until one was not
+	// punctual.
+	Trials []Trial `json:"trials"`
+	// ClockNS is what it costs to read the time, in nanoseconds, and ClockSource
+	// what the kernel reads it from.
+	ClockNS     float64 `json:"clock_ns"`
+	ClockSource string  `json:"clock_source"`
 	// CoresAllowed may be used, which can be fewer than there are.
 	CoresAllowed int `json:"cores_allowed"`
 	// Governor and HugePages are the kernel's words, empty where it has none.
 	Governor  string `json:"governor"`
 	HugePages string `json:"transparent_hugepages"`
-	// Pressure is the share of the last ten seconds in which some task waited for
-	// a processor, and Steal what the hypervisor took, both in percent; nil where
-	// the kernel does not tell.
+	// Pressure is the share of the ten seconds before in which some task waited
+	// for a processor, and Steal what the hypervisor took while the machine was
+	// tried, both in percent; nil where the kernel does not tell.
 	Pressure *float64 `json:"cpu_pressure_percent"`
 	Steal    *float64 `json:"steal_percent"`
 	// Providers tells of each whether it can start servers here.
 	Providers map[string]string `json:"providers"`
+}
+
+// Trial is how an open-loop echo went at a rate, in operations a second.
+type Trial struct {
+	Rate float64 `json:"rate"`
+	// InTime is the share of the operations that ended in time, in percent.
+	InTime float64 `json:"in_time_percent"`
+	// The lag of the operations and their response time, in microseconds.
+	LagP50      float64 `json:"lag_p50_us"`
+	LagP99      float64 `json:"lag_p99_us"`
+	ResponseP50 float64 `json:"response_p50_us"`
+	ResponseP99 float64 `json:"response_p99_us"`
 }
 
 // Timer is how late a wait was, in microseconds, over many waits of its own kind.

@@ -12,6 +12,8 @@ import (
 type audit struct {
 	meter   *machine.Meter
 	seconds []machine.Second
+	// inFlight operations there were at each second's end.
+	inFlight []int64
 }
 
 // shortest is how much of a second says something about the machine: the kernel
@@ -28,6 +30,7 @@ func (a *audit) second(i load.Interval) {
 		return
 	}
 	a.seconds = append(a.seconds, a.meter.Read())
+	a.inFlight = append(a.inFlight, i.InFlight)
 }
 
 func (a *audit) end() {
@@ -43,6 +46,7 @@ func (a *audit) report() []results.Second {
 		out[i] = results.Second{
 			CPU: s.CPU, Pressure: s.Pressure, Steal: s.Steal,
 			GCs: s.GCs, GCPause: inMicroseconds(s.GCPause), Sched: inMicroseconds(s.Sched),
+			InFlight: a.inFlight[i],
 		}
 	}
 	return out

@@ -55,8 +55,8 @@ func TestSecondsKeepTheirUnitsAndWhatIsNotKnown(t *testing.T) {
 	cpu := 12.5
 	a := audit{seconds: []machine.Second{
 		{Elapsed: time.Second, CPU: &cpu, GCs: 3, GCPause: 1500 * time.Microsecond, Sched: 75 * time.Microsecond},
-	}}
-	want := []results.Second{{CPU: &cpu, GCs: 3, GCPause: 1500, Sched: 75}}
+	}, inFlight: []int64{4}}
+	want := []results.Second{{CPU: &cpu, GCs: 3, GCPause: 1500, Sched: 75, InFlight: 4}}
 	if diff := cmp.Diff(want, a.report()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

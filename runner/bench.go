@@ -101,6 +101,9 @@ func (p *program) bench(ctx context.Context, o *benchOptions) error {
 	}
 	err = b.rehearse(ctx)
 	if err == nil {
+		err = b.examine(ctx)
+	}
+	if err == nil {
 		err = b.run(ctx)
 	}
 	return b.finish(err)

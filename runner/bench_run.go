@@ -13,6 +13,7 @@ import (
 	"github.com/toriibench/toriibench/compose"
 	"github.com/toriibench/toriibench/compose/debian"
 	"github.com/toriibench/toriibench/results"
+	"github.com/toriibench/toriibench/runner/load"
 	"github.com/toriibench/toriibench/scenarios"
 )
 
@@ -29,6 +30,8 @@ type bench struct {
 	result   results.Run
 	log      *results.LogWriter
 	progress *progress
+	// calibration is how this machine waits best.
+	calibration load.Calibration
 }
 
 // newBench makes the run's folder, so that a folder that cannot be written shows

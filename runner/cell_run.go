@@ -213,10 +213,12 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 	watch := newWatcher(ctx, c.workload.Watch)
 	defer watch.stop()
 	defer c.audit.end()
+	waiter := c.bench.calibration.NewWaiter()
+	defer func() { _ = waiter.Close() }() // Nothing was written to it.
 	var before *cost
 	result, err := load.Run(ctx, load.Config{
 		Warmup: c.workload.Warmup, Measure: c.workload.Measure, Workers: c.workload.Workers,
-		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed,
+		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed, Waiter: waiter,
 		OnPhase: func(phase load.Phase) {
 			c.bench.progress.phase(string(phase))
 			if c.workload.OnPhase != nil {

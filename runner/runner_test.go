@@ -58,6 +58,7 @@ func TestNonsenseIsRefusedInOneSentence(t *testing.T) {
 		"an unknown shell":            {[]string{"completion", "nonsense"}, "nonsense"},
 		"a profile without sessions":  {[]string{"bench", "--profile", "P3", "--scenario", "ttl-expiry"}, "session-churn"},
 		"an unknown flag":             {[]string{"bench", "--nonsense"}, "--nonsense"},
+		"an examination of something": {[]string{"doctor", "me"}, "me"},
 		"an argument too many":        {[]string{"bench", "now"}, "now"},
 		"an unknown scenario":         {[]string{"bench", "--scenario", "nonsense"}, "session-churn"},
 		"an unknown engine":           {[]string{"bench", "--target", "memcached"}, "valkey"},
@@ -146,6 +147,7 @@ func TestHelpNamesTheExitCodes(t *testing.T) {
 		{"completion", "--help"},
 		{"bench", "--help"},
 		{"report", "--help"},
+		{"doctor", "--help"},
 		{"list", "--help"},
 		{"servers", "--help"},
 		{"servers", "fetch", "--help"},
@@ -195,6 +197,14 @@ func TestBenchMeasuresBothEnginesThroughBothClients(t *testing.T) {
 		seen[cell.Scenario+" "+cell.Server.Name+" "+cell.Client] = true
 		checkCell(t, cell)
 	}
+	if d := run.Environment.Doctor; d == nil {
+		t.Error("the run does not say what its machine can measure")
+	} else {
+		checkDoctor(t, d)
+		if !strings.HasPrefix(run.Environment.Pacing, d.Pacing) || !strings.Contains(got.stderr, d.Sentence) {
+			t.Errorf("paced by %s, chosen was %s; stderr:\n%s", run.Environment.Pacing, d.Pacing, got.stderr)
+		}
+	}
 	if len(seen) != 12 {
 		t.Errorf("%d kinds of cell, want 3 scenarios × 2 engines × 2 clients: %v", len(seen), seen)
 	}
@@ -234,6 +244,14 @@ func checkCell(t *testing.T, cell *results.Cell) {
 	}
 	if len(cell.Invariants) == 0 {
 		t.Errorf("%s: no invariants", cell.ID())
+	}
+	if whole := int(cell.Seconds); len(cell.Machine) < whole-1 || len(cell.Machine) > whole+1 {
+		t.Errorf("%s: %d readings of the machine in %v s", cell.ID(), len(cell.Machine), cell.Seconds)
+	}
+	for _, second := range cell.Machine {
+		if second.CPU == nil || *second.CPU <= 0 {
+			t.Errorf("%s: the generator used %v of its cores", cell.ID(), second.CPU)
+		}
 	}
 	for name, inv := range cell.Invariants {
 		if inv.Violated != 0 {
