@@ -31,7 +31,7 @@ type cellRun struct {
 	workload *scenarios.Workload
 	// uncertainty is of the percentiles of what is being measured.
 	uncertainty uncertainty
-	audit    audit
+	audit       audit
 	// cell is what there is to tell; its Scenario is empty until measuring began.
 	cell results.Cell
 }

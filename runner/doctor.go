@@ -52,7 +52,9 @@ func (p *program) doctor(ctx context.Context, asJSON bool) error {
 func printDoctor(w io.Writer, d *results.Doctor, env results.Environment) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(table, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+		for i, words := range wrap(fmt.Sprintf(format, args...), 84) {
+			fmt.Fprintf(table, "%s\t%s\n", first(i, name), words)
+		}
 	}
 	line("machine", "%s, %s, kernel %s, %s", or(env.CPU, "processor"), or(env.OS, "system"), env.Kernel, env.Go)
 	line("cores", "%d may be used (GOMAXPROCS %d); governor: %s; transparent huge pages: %s",
@@ -76,7 +78,7 @@ func printDoctor(w io.Writer, d *results.Doctor, env results.Environment) error 
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print what was found: %w", err)
 	}
-	fmt.Fprintf(w, "\n%s\n", strings.Join(wrap(d.Sentence, 90), "\n"))
+	fmt.Fprintf(w, "\n%s\n", strings.Join(wrap(d.Sentence, 94), "\n"))
 	return nil
 }
 

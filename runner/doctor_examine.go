@@ -33,7 +33,7 @@ type examination struct {
 func fullExamination(log io.Writer) *examination {
 	return &examination{
 		noops: time.Second, echoes: 500 * time.Millisecond, trial: 500 * time.Millisecond,
-		rates: []float64{1000, 5000, 10_000, 20_000, 40_000}, log: log,
+		rates: []float64{2000, 5000, 10_000, 20_000, 40_000}, log: log,
 	}
 }
 

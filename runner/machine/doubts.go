@@ -90,8 +90,8 @@ func paused(seconds []Second, limits Limits) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the generator's garbage collector paused it for %s at worst, and in %d of %d seconds for longer than %v; in none it may.",
-		brief(worst), n, len(seconds), limits.GCPause)
+	return fmt.Sprintf("the garbage collector paused the generator for %v at worst, and for over %v in %d of %d seconds; it must in none.",
+		brief(worst), limits.GCPause, n, len(seconds))
 }
 
 func waited(seconds []Second, limits Limits) string {
@@ -99,8 +99,8 @@ func waited(seconds []Second, limits Limits) string {
 	if float64(n) <= limits.SchedSeconds*float64(len(seconds)) {
 		return ""
 	}
-	return fmt.Sprintf("the generator's goroutines waited for a processor: in %d of %d seconds their p99 was over %v, and %s at worst; in %g %% of the seconds it may be.",
-		n, len(seconds), limits.Sched, brief(worst), 100*limits.SchedSeconds)
+	return fmt.Sprintf("the generator's goroutines waited for a processor: their p99 was over %v in %d of %d seconds, and %v at worst; it may be in at most %g %% of them.",
+		limits.Sched, n, len(seconds), brief(worst), 100*limits.SchedSeconds)
 }
 
 // mean weighs each second by its length. It is 0 when nothing is known.

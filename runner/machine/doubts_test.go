@@ -68,7 +68,10 @@ func TestDoubtsNameWhatBrokeARule(t *testing.T) {
 		"one long pause": {
 			seconds(1, func(s *Second) { s.GCPause = 1100 * time.Microsecond }),
 			Limits{},
-			[]string{"the generator's garbage collector paused it for 1.1ms at worst, and in 1 of 10 seconds for longer than 1ms; in none it may."},
+			[]string{"the garbage collector paused the generator for 1.1ms at worst, and for over 1ms in 1 of 10 seconds; it must in none."},
+		},
+		"pauses and waits at their bounds": {
+			seconds(10, func(s *Second) { s.GCPause, s.Sched = time.Millisecond, 250*time.Microsecond }), Limits{}, nil,
 		},
 		"waiting goroutines in one second of ten": {
 			seconds(1, func(s *Second) { s.Sched = time.Second }), Limits{}, nil,
@@ -76,7 +79,7 @@ func TestDoubtsNameWhatBrokeARule(t *testing.T) {
 		"waiting goroutines in two seconds of ten": {
 			seconds(2, func(s *Second) { s.Sched = 12345678 * time.Nanosecond }),
 			Limits{},
-			[]string{"the generator's goroutines waited for a processor: in 2 of 10 seconds their p99 was over 250µs, and 12.3ms at worst; in 10 % of the seconds it may be."},
+			[]string{"the generator's goroutines waited for a processor: their p99 was over 250µs in 2 of 10 seconds, and 12.3ms at worst; it may be in at most 10 % of them."},
 		},
 		"bounds of one's own": {
 			seconds(0, nil),
@@ -85,8 +88,8 @@ func TestDoubtsNameWhatBrokeARule(t *testing.T) {
 				"the generator used 38 % of its cores' time; it must stay under 30 %.",
 				"the hypervisor took 0.5 % of the processors' time (steal); it must stay under 0.4 %.",
 				"tasks of this machine waited for a processor 25 % of the time (CPU pressure); it must stay under 10 %.",
-				"the generator's garbage collector paused it for 500µs at worst, and in 10 of 10 seconds for longer than 400µs; in none it may.",
-				"the generator's goroutines waited for a processor: in 10 of 10 seconds their p99 was over 100µs, and 125µs at worst; in 50 % of the seconds it may be.",
+				"the garbage collector paused the generator for 500µs at worst, and for over 400µs in 10 of 10 seconds; it must in none.",
+				"the generator's goroutines waited for a processor: their p99 was over 100µs in 10 of 10 seconds, and 125µs at worst; it may be in at most 50 % of them.",
 			},
 		},
 	}

@@ -5,7 +5,6 @@
 package machine
 
 import (
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -41,8 +40,8 @@ type Second struct {
 func Cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
 
 // Meter reads what the machine does. It is meant to be read once a second
-// beside a measurement: a reading takes some tens of microseconds, most of them
-// in the kernel. It serves one goroutine at a time.
+// beside a measurement: a reading takes about 6 µs on two cores, most of them in
+// the kernel, and more where there are more. It serves one goroutine at a time.
 type Meter struct {
 	// stat and pressure are nil where there is no such file.
 	stat, pressure *os.File
@@ -141,8 +140,5 @@ func percent(now, before count, whole float64) *float64 {
 		return nil
 	}
 	share := 100 * max(0, now.value-before.value) / whole
-	if math.IsInf(share, 0) {
-		return nil
-	}
 	return &share
 }
