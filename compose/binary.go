@@ -33,6 +33,7 @@ type program struct {
 	engine, version string // version in full
 	argv            []string
 	origin          string
+	cpus            []int // that it is to run on; empty means any
 }
 
 // command is how to run the program, without options.

@@ -39,6 +39,9 @@ type Options struct {
 	Image string
 	// Offline forbids to download a server that is not there yet.
 	Offline bool
+	// CPUs are the processors, numbered as the system does, that the server may
+	// run on; empty means all that this program may (native on Linux, docker).
+	CPUs []int
 	// NeedBytes is the memory that the load will take in the server; 0 when it
 	// is not known (external only: less free room is refused).
 	NeedBytes int64

@@ -81,7 +81,9 @@ func (e *engine) start(ctx context.Context, t Target, opts Options) (*Topology, 
 	if err != nil {
 		return nil, err
 	}
-	node, err := e.startServer(ctx, newPlan(t.Engine, img, opts.Args), choosePort)
+	p := newPlan(t.Engine, img, opts.Args)
+	p.cpus = opts.CPUs
+	node, err := e.startServer(ctx, p, choosePort)
 	if err != nil {
 		return nil, err
 	}

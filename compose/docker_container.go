@@ -43,6 +43,7 @@ type plan struct {
 	engineName string // Redis or Valkey
 	image      serverImage
 	args       []string // the user's own
+	cpus       []int    // that it is to run on; empty means any
 	// port on loopback to listen on, in the host's network; 0 publishes
 	// whichever port the engine chooses.
 	port int
@@ -81,6 +82,15 @@ func (p plan) command() []string {
 	return slices.Concat(args, p.args, []string{"--proc-title-template", p.title()})
 }
 
+// cpuset is cpus in the engine's words; "" for any.
+func (p plan) cpuset() string {
+	words := make([]string, len(p.cpus))
+	for i, cpu := range p.cpus {
+		words[i] = strconv.Itoa(cpu)
+	}
+	return strings.Join(words, ",")
+}
+
 // labels say whose the container is.
 func (p plan) labels() map[string]string {
 	return map[string]string{
@@ -103,12 +113,15 @@ func (p plan) request() testcontainers.GenericContainerRequest {
 			c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
 		},
 	}
-	if p.port != 0 {
-		req.HostConfigModifier = func(c *container.HostConfig) { c.NetworkMode = network.NetworkHost }
-	} else {
-		inner := network.MustParsePort(strconv.Itoa(innerPort) + "/tcp")
+	inner := network.MustParsePort(strconv.Itoa(innerPort) + "/tcp")
+	if p.port == 0 {
 		req.ExposedPorts = []string{inner.String()}
-		req.HostConfigModifier = func(c *container.HostConfig) {
+	}
+	req.HostConfigModifier = func(c *container.HostConfig) {
+		c.CpusetCpus = p.cpuset()
+		if p.port != 0 {
+			c.NetworkMode = network.NetworkHost
+		} else {
 			c.PortBindings = network.PortMap{inner: {{HostIP: netip.MustParseAddr("127.0.0.1")}}}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/moby/moby/api/types/container"
 )
 
 func TestDockerWithoutEngine(t *testing.T) {
@@ -99,6 +101,23 @@ func TestPlanCommand(t *testing.T) {
 				t.Errorf("got …%q, want the user's options after the defaults, and the title last", tail)
 			}
 		})
+	}
+}
+
+func TestPlanKeepsToProcessors(t *testing.T) {
+	for want, cpus := range map[string][]int{"": nil, "3": {3}, "2,3": {2, 3}} {
+		for _, port := range []int{0, 7001} {
+			p := newPlan(Redis, serverImage{}, nil)
+			p.cpus, p.port = cpus, port
+			var host container.HostConfig
+			p.request().HostConfigModifier(&host)
+			if host.CpusetCpus != want {
+				t.Errorf("processors %v are %q to the engine, want %q", cpus, host.CpusetCpus, want)
+			}
+			if host.NetworkMode.IsHost() != (port != 0) || (len(host.PortBindings) > 0) != (port == 0) {
+				t.Errorf("port %d: network %q, bindings %v", port, host.NetworkMode, host.PortBindings)
+			}
+		}
 	}
 }
 

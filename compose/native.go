@@ -138,7 +138,7 @@ func (n native) startOnPort(ctx context.Context, prog program, opts Options) (*p
 		if err != nil {
 			return nil, err
 		}
-		p, err := launch(ctx, prog, port, opts.Args)
+		p, err := launch(ctx, prog, port, opts)
 		if !errors.Is(err, errPortTaken) {
 			return p, err
 		}
@@ -149,12 +149,13 @@ func (n native) startOnPort(ctx context.Context, prog program, opts Options) (*p
 
 // launch starts the program once and returns when it answers; on an error
 // nothing stays.
-func launch(ctx context.Context, prog program, port int, extra []string) (*process, error) {
+func launch(ctx context.Context, prog program, port int, opts Options) (*process, error) {
 	dir, err := newRunDir(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := startProcess(ctx, prog, dir, port, append(serverArgs(dir.path, port), extra...))
+	prog.cpus = opts.CPUs
+	p, err := startProcess(ctx, prog, dir, port, append(serverArgs(dir.path, port), opts.Args...))
 	if err != nil {
 		return nil, errors.Join(err, dir.remove())
 	}

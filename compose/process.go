@@ -56,7 +56,7 @@ func startProcess(ctx context.Context, prog program, dir *runDir, port int, args
 	p.cmd.Env = append(os.Environ(), "LC_ALL=C")
 	p.cmd.SysProcAttr = serverAttr()
 	started := make(chan error)
-	go p.run(started)
+	go p.run(prog.cpus, started)
 	if err := errors.Join(<-started, out.Close()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}
@@ -69,11 +69,11 @@ func localURL(port int) string { return "redis://127.0.0.1:" + strconv.Itoa(port
 
 // run starts the process and waits for its end, on one thread that lives as
 // long: the kernel takes the end of the thread that started a child for the
-// end of its parent.
-func (p *process) run(started chan<- error) {
+// end of its parent. A child takes over which processors that thread may use.
+func (p *process) run(cpus []int, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := p.cmd.Start()
+	err := onCPUs(cpus, p.cmd.Start)
 	started <- err
 	if err != nil {
 		return

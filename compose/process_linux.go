@@ -2,11 +2,14 @@ package compose
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // serverAttr ties a server to the thread that starts it: the server is killed
@@ -70,4 +73,27 @@ func bootMark() string {
 		return mark()
 	}
 	return mark(string(boot))
+}
+
+// onCPUs calls start while the calling thread, which the caller has locked, may
+// use these processors only; none means that nothing changes.
+func onCPUs(cpus []int, start func() error) (err error) {
+	if len(cpus) == 0 {
+		return start()
+	}
+	var before, wanted unix.CPUSet
+	for _, cpu := range cpus {
+		wanted.Set(cpu)
+	}
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return fmt.Errorf("read the processors of this thread: %w", err)
+	}
+	if err := unix.SchedSetaffinity(0, &wanted); err != nil {
+		return fmt.Errorf("keep the server to processors %v: %w; are they there, and may this program use them?", cpus, err)
+	}
+	err = start()
+	if back := unix.SchedSetaffinity(0, &before); back != nil {
+		return errors.Join(err, fmt.Errorf("give a thread its processors back: %w", back))
+	}
+	return err
 }

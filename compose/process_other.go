@@ -3,6 +3,7 @@
 package compose
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -30,3 +31,11 @@ func placeMark() string { return mark(strconv.Itoa(os.Getpid())) }
 
 // bootMark is not known.
 func bootMark() string { return mark() }
+
+// onCPUs refuses processors: only Linux lets a program choose them.
+func onCPUs(cpus []int, start func() error) error {
+	if len(cpus) > 0 {
+		return fmt.Errorf("keep the server to processors %v: %w on this system", cpus, errors.ErrUnsupported)
+	}
+	return start()
+}

@@ -3,6 +3,7 @@ package compose
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -119,9 +120,10 @@ func obtainable(distribution string, cached []ServerEntry) []ServerEntry {
 	return entries
 }
 
-// Fetch gets a server into the cache of the native provider, or returns the one
-// that is there. An empty version is [DefaultVersion]. Lines for people go to
-// log, which may be nil.
+// Fetch gets a server with its benchmark tool into the cache of the native
+// provider, or returns the one that is there; when only the tool cannot be had,
+// it says so and returns the server. An empty version is [DefaultVersion]. Lines
+// for people go to log, which may be nil.
 func Fetch(ctx context.Context, engine, version string, log io.Writer) (ServerEntry, error) {
 	cache, err := debian.Open()
 	if err != nil {
@@ -130,9 +132,14 @@ func Fetch(ctx context.Context, engine, version string, log io.Writer) (ServerEn
 	if version == "" {
 		version = DefaultVersion(engine)
 	}
-	e, err := cache.Fetch(ctx, engine, version, log)
+	e, toolErr := cache.FetchBenchmark(ctx, engine, version, log)
+	if toolErr == nil {
+		return serverEntry(e), nil
+	}
+	e, err = cache.Fetch(ctx, engine, version, log)
 	if err != nil {
 		return ServerEntry{}, err
 	}
+	fmt.Fprintf(Options{Log: log}.log(), "warning: %s %s is here without its benchmark tool: %v\n", engine, e.Version, toolErr)
 	return serverEntry(e), nil
 }

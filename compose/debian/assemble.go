@@ -38,30 +38,40 @@ func unpack(ctx context.Context, files []string, into string) error {
 	return nil
 }
 
-// assemble copies out of an unpacked tree what the engine's server needs: the
-// program to bin, its libraries and their loader to lib of the folder into. It
-// returns the loader's name.
+// assemble copies out of an unpacked tree what the engine's server and its
+// benchmark tool need: the programs to bin, their libraries and loader to lib of
+// the folder into. It returns the loader's name.
 func assemble(tree, engine, into string) (loader string, err error) {
-	server := engine + "-server"
 	for _, dir := range []string{"bin", "lib"} {
 		if err := os.MkdirAll(filepath.Join(into, dir), 0o755); err != nil {
 			return "", diskError("make cache entry", err)
 		}
 	}
-	binary := filepath.Join(into, "bin", server)
-	if err := copyInside(tree, filepath.Join("usr", "bin", server), binary, 0o755); err != nil {
-		return "", err
-	}
-	loader, err = interpreter(binary)
+	server, needs, err := copyProgram(tree, into, engine+"-server")
 	if err != nil {
 		return "", err
 	}
-	missing := []string{loader, unwinder}
-	needs, err := libraries(binary)
-	if err != nil {
+	if loader, err = interpreter(server); err != nil {
 		return "", err
 	}
-	return loader, copyLibraries(tree, into, append(missing, needs...))
+	needs = append(needs, loader, unwinder)
+	// The server does without its tool, should a suite have it elsewhere.
+	_, toolNeeds, err := copyProgram(tree, into, engine+benchmarkSuffix)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return loader, copyLibraries(tree, into, append(needs, toolNeeds...))
+}
+
+// copyProgram copies a program to bin and returns its place and the libraries
+// that it needs.
+func copyProgram(tree, into, name string) (path string, needs []string, err error) {
+	path = filepath.Join(into, "bin", name)
+	if err := copyInside(tree, filepath.Join("usr", "bin", name), path, 0o755); err != nil {
+		return "", nil, err
+	}
+	needs, err = libraries(path)
+	return path, needs, err
 }
 
 // copyLibraries copies libraries and what they need in turn.

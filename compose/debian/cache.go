@@ -23,6 +23,8 @@ const (
 	stagingPattern = "fetch-*"
 	// lockName is the file in such a folder that the fetch holds locked.
 	lockName = "lock"
+	// benchmarkSuffix ends the name of an engine's benchmark tool.
+	benchmarkSuffix = "-benchmark"
 )
 
 // Cache is a folder with fetched servers. Several programs may use one at the
@@ -146,12 +148,22 @@ func (e Entry) Path() string { return filepath.Join(e.dir, "bin", e.Engine+"-ser
 
 // Command runs the server with the loader and the libraries that it was built
 // for, so that it runs on systems that are older than it.
-func (e Entry) Command() []string {
-	lib := filepath.Join(e.dir, "lib")
-	return []string{
-		filepath.Join(lib, e.Loader), "--inhibit-cache", "--library-path", lib,
-		"--argv0", e.Path(), e.Path(),
+func (e Entry) Command() []string { return e.command(e.Path()) }
+
+// BenchmarkCommand runs the engine's own benchmark tool in the same way. It is
+// nil in an entry that has none: see [Cache.FetchBenchmark].
+func (e Entry) BenchmarkCommand() []string {
+	path := filepath.Join(e.dir, "bin", e.Engine+benchmarkSuffix)
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil
 	}
+	return e.command(path)
+}
+
+// command runs a program of the entry with the entry's loader and libraries.
+func (e Entry) command(path string) []string {
+	lib := filepath.Join(e.dir, "lib")
+	return []string{filepath.Join(lib, e.Loader), "--inhibit-cache", "--library-path", lib, "--argv0", path, path}
 }
 
 // find is the entry whose version is, or begins with, the wanted one.
@@ -168,11 +180,13 @@ func (c Cache) find(engine, version string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// publish moves a complete entry to its place in one step.
+// publish moves a complete entry to its place in one step. An entry that is in
+// the way, incomplete or without the benchmark tool, goes to the workshop and
+// with that: what runs from it lives on, and finds the same files in the place.
 func (c Cache) publish(e Entry) (Entry, error) {
 	place := c.entryDir(e.Engine, e.Version, e.Architecture)
-	// An entry that was no longer complete is in the way.
-	if err := os.RemoveAll(place); err != nil {
+	replaced := filepath.Join(filepath.Dir(e.dir), "replaced")
+	if err := os.Rename(place, replaced); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Entry{}, fmt.Errorf("replace cache entry: %w", err)
 	}
 	if err := os.Rename(e.dir, place); err != nil {

@@ -72,6 +72,48 @@ func TestEntries(t *testing.T) {
 	}
 }
 
+func TestEntryWithoutToolIsReplaced(t *testing.T) {
+	c := OpenAt(t.TempDir())
+	if err := c.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	fakeEntry(t, c, Entry{Engine: "valkey", Version: "8.1.1", Architecture: architecture()})
+	old, ok := c.find("valkey", "8.1")
+	if !ok || old.BenchmarkCommand() != nil {
+		t.Fatalf("an entry without tool: found %t, it has %v", ok, old.BenchmarkCommand())
+	}
+	if err := os.WriteFile(filepath.Join(old.dir, "bin", "only-old"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w, err := c.newWorkshop(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := Entry{Engine: "valkey", Version: "8.1.1", Architecture: architecture(), Loader: "ld.so", dir: filepath.Join(w.dir, "entry")}
+	for _, name := range []string{"bin/valkey-server", "bin/valkey-benchmark", "lib/ld.so"} {
+		path := filepath.Join(fresh.dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := fresh.write(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.publish(fresh); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.remove(); err != nil {
+		t.Fatal(err)
+	}
+	found, ok := c.find("valkey", "8.1")
+	if argv := found.BenchmarkCommand(); !ok || len(argv) == 0 || argv[len(argv)-1] != filepath.Join(old.dir, "bin", "valkey-benchmark") {
+		t.Errorf("found %t, its tool is run by %v", ok, argv)
+	}
+	if files, err := filepath.Glob(filepath.Join(c.dir, "*", "*", "*", "only-old")); err != nil || len(files) > 0 {
+		t.Errorf("of the replaced entry %v is left, %v", files, err)
+	}
+}
+
 func TestInterruptedFetchesAreSwept(t *testing.T) {
 	c := OpenAt(t.TempDir())
 	if err := c.prepare(); err != nil {

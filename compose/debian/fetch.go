@@ -20,7 +20,22 @@ import (
 //
 // Errors to branch on: [ErrNoApt], [ErrNetwork], [ErrSignature],
 // [ErrDiskFull], [ErrUnknownVersion].
-func (c Cache) Fetch(ctx context.Context, engine, version string, log io.Writer) (e Entry, err error) {
+func (c Cache) Fetch(ctx context.Context, engine, version string, log io.Writer) (Entry, error) {
+	return c.fetch(ctx, engine, version, log, func(Entry) bool { return true })
+}
+
+// FetchBenchmark is Fetch for an entry with the engine's benchmark tool. One
+// that an older program made has none and is replaced.
+func (c Cache) FetchBenchmark(ctx context.Context, engine, version string, log io.Writer) (Entry, error) {
+	e, err := c.fetch(ctx, engine, version, log, func(e Entry) bool { return e.BenchmarkCommand() != nil })
+	if err == nil && e.BenchmarkCommand() == nil {
+		return Entry{}, fmt.Errorf("fetch %s%s %s: %w: the packages of %s have none", engine, benchmarkSuffix, version, ErrUnknownVersion, e.Suite)
+	}
+	return e, err
+}
+
+// fetch is Fetch for an entry that will do.
+func (c Cache) fetch(ctx context.Context, engine, version string, log io.Writer, willDo func(Entry) bool) (e Entry, err error) {
 	if log == nil {
 		log = io.Discard
 	}
@@ -36,7 +51,7 @@ func (c Cache) Fetch(ctx context.Context, engine, version string, log io.Writer)
 		return Entry{}, fmt.Errorf("fetch %s %s: %w", engine, version, err)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	if e, ok := c.find(engine, version); ok {
+	if e, ok := c.find(engine, version); ok && willDo(e) {
 		return e, nil
 	}
 	m, err := readMachine(ctx)
