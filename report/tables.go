@@ -157,6 +157,9 @@ func missing(rows []row, of row, notes *footnotes) string {
 	if of.numbers().Count == 0 {
 		return notes.mark("no operation of this kind")
 	}
+	if of.cell.Loop == "closed" {
+		return notes.mark("a closed loop sends nothing while it waits, so it has no response time: it tells throughput and cost")
+	}
 	for _, p := range percentiles() {
 		longest := 0.0
 		for _, r := range rows {

@@ -27,6 +27,8 @@ type benchOptions struct {
 	population      int
 	profile         string
 	seed            uint64
+	pin             string
+	closed          int
 	out, name       string
 	json            bool
 	// changed are the flags that were set, but for target and seed.
@@ -38,6 +40,7 @@ const (
 	maxMeasure    = 24 * time.Hour
 	minPopulation = 100
 	maxPopulation = 10_000_000
+	maxClosed     = 4096
 )
 
 func (p *program) benchCommand() *cobra.Command {
@@ -75,6 +78,8 @@ touches only keys under its own prefix and deletes them at the end.`,
 	f.IntVar(&o.population, "population", 0, "sessions or users to load (default: the scenario's own)")
 	f.StringVar(&o.profile, "profile", scenarios.DefaultProfile, "traffic mix of session-churn: P1 steady, P2 sliding, P3 touch always, P4 login storm")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the traffic; the same seed offers the same operations (default: random)")
+	f.StringVar(&o.pin, "pin", pinAuto, "auto gives a server that is started here processors of its own, off does not")
+	f.IntVar(&o.closed, "closed", 0, "closed loop with `N` workers, each starting its next operation when its last has come back: for throughput and cost only, never for latency")
 	f.StringVar(&o.out, "out", "results/runs", "`folder` to write the run's folder into")
 	f.StringVar(&o.name, "name", "bench", "`name` to end the run's folder with")
 	f.BoolVar(&o.json, "json", false, "print run.json to stdout instead of tables")
@@ -217,6 +222,12 @@ func (o *benchOptions) check() error {
 		return fmt.Errorf("--timeout %s: give between 1ms and 30s", o.timeout)
 	case o.population != 0 && (o.population < minPopulation || o.population > maxPopulation):
 		return fmt.Errorf("--population %d: give between %d and %d", o.population, minPopulation, maxPopulation)
+	case o.closed < 0 || o.closed > maxClosed:
+		return fmt.Errorf("--closed %d: give between 1 and %d workers", o.closed, maxClosed)
+	case o.closed > 0 && slices.ContainsFunc([]string{"rate", "arrivals", "schedule", "replay"}, o.given):
+		return errors.New("--closed: a closed loop goes as fast as it can; leave out --rate, --arrivals, --schedule and --replay")
+	case o.pin != pinAuto && o.pin != pinOff:
+		return fmt.Errorf("--pin %q: give %s or %s", o.pin, pinAuto, pinOff)
 	case !slices.Contains(providers(), o.provider):
 		return fmt.Errorf("--provider %q: there are %s", o.provider, strings.Join(providers(), ", "))
 	case strings.ContainsAny(o.name, "/\\ ,") || o.name == "":

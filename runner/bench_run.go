@@ -23,6 +23,7 @@ type bench struct {
 	options  *benchOptions
 	plan     benchPlan
 	provider compose.Provider
+	place    placement
 	began    time.Time
 	// prefix begins all keys of the run.
 	prefix   string
@@ -47,6 +48,7 @@ func (p *program) newBench(o *benchOptions, plan benchPlan, provider compose.Pro
 		return nil, errors.Join(err, os.Remove(dir))
 	}
 	b := &bench{program: p, options: o, plan: plan, provider: provider, began: now, dir: dir, log: log}
+	b.place = choosePlacement(o.pin)
 	b.prefix = fmt.Sprintf("toriibench-%x-%04x", now.UnixMilli(), rand.Uint32()&0xffff)
 	b.result = results.Run{
 		Schema: results.Schema, ID: id, Started: now.UTC(), Command: o.command(plan.targets), Seed: o.seed,

@@ -23,7 +23,8 @@ func (c *cellRun) newCell(r *load.Result) results.Cell {
 		Headline: c.scenario.Headline,
 		Verdict:  results.Verdict(verdict),
 		Reasons:  reasons,
-		Schedule: c.workload.Measure.String(),
+		Loop:     loop(r),
+		Schedule: c.schedule(r),
 		Settings: c.settings(r.Workers),
 
 		Offered:      r.Offered,
@@ -41,18 +42,43 @@ func (c *cellRun) newCell(r *load.Result) results.Cell {
 	}
 }
 
+// schedule is how operations came about.
+func (c *cellRun) schedule(r *load.Result) string {
+	if r.Closed {
+		return fmt.Sprintf("closed:%d/%s", c.bench.options.closed, c.bench.options.length)
+	}
+	return c.workload.Measure.String()
+}
+
+// The words of results.Cell.Loop.
+const (
+	loopOpen   = "open"
+	loopClosed = "closed"
+)
+
+func loop(r *load.Result) string {
+	if r.Closed {
+		return loopClosed
+	}
+	return loopOpen
+}
+
+// operations are without response time and lag in a closed loop: there an
+// operation is due when it is sent, so that neither means anything.
 func operations(r *load.Result) map[string]results.Operation {
 	ops := map[string]results.Operation{}
 	for _, op := range r.Operations {
 		if op.Count == 0 {
 			continue
 		}
-		ops[op.Name] = results.Operation{
+		found := results.Operation{
 			Count: op.Count, Errors: op.Errors, Timeouts: op.Timeouts, Clamped: op.Clamped,
-			Response: summarize(op.Response, op.MaxResponse),
-			Service:  summarize(op.Service, op.MaxService),
-			Lag:      summarize(op.Lag, op.MaxLag),
+			Service: summarize(op.Service, op.MaxService),
 		}
+		if !r.Closed {
+			found.Response, found.Lag = summarize(op.Response, op.MaxResponse), summarize(op.Lag, op.MaxLag)
+		}
+		ops[op.Name] = found
 	}
 	return ops
 }
@@ -66,7 +92,11 @@ func summarize(h *hdrhistogram.Histogram, exact time.Duration) results.Percentil
 	return p
 }
 
+// series is empty in a closed loop: it is of response times.
 func series(r *load.Result) results.Series {
+	if r.Closed {
+		return results.Series{}
+	}
 	s := results.Series{BinMS: float64(r.BinWidth) / float64(time.Millisecond)}
 	for _, bin := range r.Bins {
 		s.Count = append(s.Count, bin.Count)

@@ -46,6 +46,11 @@ const (
 // run starts the server, measures, and takes everything away again.
 func (c *cellRun) run(ctx context.Context) (err error) {
 	c.bench.progress.phase("start the server")
+	release, err := c.place().hold()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	c.topology, err = c.bench.provider.Start(ctx, c.target, c.serverOptions())
 	if err != nil {
 		return err
@@ -67,7 +72,20 @@ func (c *cellRun) serverOptions() compose.Options {
 		Binary:    c.bench.options.binaries[c.target.Engine],
 		Image:     c.bench.options.images[c.target.Engine],
 		NeedBytes: c.scenario.Need(c.bench.options.env(c.scenario)),
+		CPUs:      c.place().server,
 	}
+}
+
+// place is where server and generator run: anywhere for a server that somebody
+// else runs, and for a topology of several.
+func (c *cellRun) place() placement {
+	if c.target.URL != "" {
+		return placement{why: "the server is not ours"}
+	}
+	if c.target.Topology != compose.Standalone {
+		return placement{why: "there are several servers"}
+	}
+	return c.bench.place
 }
 
 // resolveTarget names the version that really runs where none was asked for,
@@ -194,7 +212,7 @@ func (c *cellRun) load(ctx context.Context) error {
 // tooSlow keeps a cell that could not be measured as one that proves nothing.
 func (c *cellRun) tooSlow(err error) {
 	if errors.Is(err, scenarios.ErrTooSlow) {
-		c.cell = c.newCell(&load.Result{})
+		c.cell = c.newCell(&load.Result{Closed: c.bench.options.closed > 0})
 		c.cell.Reasons = []string{oneLine(err)}
 	}
 }
@@ -217,8 +235,9 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 	defer func() { _ = waiter.Close() }() // Nothing was written to it.
 	var before *cost
 	result, err := load.Run(ctx, load.Config{
-		Warmup: c.workload.Warmup, Measure: c.workload.Measure, Workers: c.workload.Workers,
-		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed, Waiter: waiter,
+		Warmup: c.workload.Warmup, Measure: c.workload.Measure,
+		Workers: c.workers(), Closed: c.bench.options.closed > 0, Waiter: waiter,
+		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed,
 		OnPhase: func(phase load.Phase) {
 			c.bench.progress.phase(string(phase))
 			if c.workload.OnPhase != nil {
@@ -247,13 +266,23 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 	return result, c.spent(context.WithoutCancel(ctx)).since(*before), causeOf(ctx, err)
 }
 
+// workers is how many operations may be under way; 0 leaves it to the engine.
+func (c *cellRun) workers() int {
+	if c.bench.options.closed > 0 {
+		return c.bench.options.closed
+	}
+	return c.workload.Workers
+}
+
 // logInterval writes a second's histograms to the log.
 func (c *cellRun) logInterval(i load.Interval) error {
 	cell := results.Cell{Scenario: c.scenario.Name, Target: c.target.String(), Client: c.client.name}
 	for _, op := range i.Operations {
-		for clock, h := range map[string]*hdrhistogram.Histogram{
-			results.ClockResponse: op.Response, results.ClockService: op.Service, results.ClockLag: op.Lag,
-		} {
+		clocks := map[string]*hdrhistogram.Histogram{results.ClockService: op.Service}
+		if c.bench.options.closed == 0 {
+			clocks[results.ClockResponse], clocks[results.ClockLag] = op.Response, op.Lag
+		}
+		for clock, h := range clocks {
 			if err := c.bench.log.Append(results.Tag(cell.ID(), op.Name, clock), i.Start, i.End, h); err != nil {
 				return err
 			}
@@ -315,6 +344,7 @@ func (c *cellRun) settings(workers int) map[string]string {
 		"workers": strconv.Itoa(workers),
 		"timeout": c.bench.options.timeout.String(),
 		"warmup":  c.bench.options.warmup.String(),
+		"pinning": c.place().String(),
 	}
 	for name, value := range c.client.settings(c.storeConfig()) {
 		all["client "+name] = value
