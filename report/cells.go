@@ -8,9 +8,10 @@ import (
 	"github.com/toriibench/toriibench/results"
 )
 
-// scenario is what a run holds of one scenario.
+// scenario is what a run holds of one scenario, of its open or its closed loops.
 type scenario struct {
-	name string
+	name   string
+	closed bool
 	// headline is the operation that speaks for it.
 	headline string
 	// cells are ordered so that the targets of one client stand together:
@@ -24,10 +25,10 @@ func scenarios(run *results.Run) []*scenario {
 	var all []*scenario
 	for i := range run.Cells {
 		c := &run.Cells[i]
-		at := slices.IndexFunc(all, func(s *scenario) bool { return s.name == c.Scenario })
+		at := slices.IndexFunc(all, func(s *scenario) bool { return s.name == c.Scenario && s.closed == closed(c) })
 		if at < 0 {
 			at = len(all)
-			all = append(all, &scenario{name: c.Scenario})
+			all = append(all, &scenario{name: c.Scenario, closed: closed(c)})
 		}
 		all[at].add(c)
 	}

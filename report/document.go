@@ -23,7 +23,9 @@ type document struct {
 
 // part is a scenario's share of a document.
 type part struct {
-	name, load string
+	name string
+	// load is what was offered, or that nothing was: a closed loop.
+	load string
 	// alarms are invariants that did not hold.
 	alarms []string
 	tables []table
@@ -39,13 +41,10 @@ func newDocument(run *results.Run) document {
 		meaning: meaning(run),
 		facts:   facts(run),
 	}
-	if len(run.Cells) > 0 {
-		d.key = "Response time counts from when an operation was due. ops/s: sent. fail: errors / timeouts (among the errors) / drops, " +
-			"of all operations. CPU: the server's, for each operation. memory: the server's, for each session. B: bytes."
-	}
 	for _, s := range scenarios(run) {
 		d.parts = append(d.parts, newPart(s))
 	}
+	d.key = key(run)
 	return d
 }
 
@@ -64,7 +63,7 @@ func alarms(run *results.Run) []string {
 	if n := violations(run); n > 0 {
 		out = append(out, "This run FAILS, whatever its latencies: "+plural(n, "invariant was", "invariants were")+" violated.")
 	}
-	return out
+	return append(out, invalidCells(run)...)
 }
 
 func facts(run *results.Run) []string {
@@ -77,21 +76,33 @@ func facts(run *results.Run) []string {
 }
 
 func newPart(s *scenario) part {
-	p := part{name: clean(s.name), load: loadWords(s)}
+	p := part{name: clean(s.name), load: "load " + loadWords(s)}
 	p.alarms, p.checks = invariants(s)
-	if s.headline != "" {
-		p.tables = append(p.tables, headlineTable(s, &p.notes))
+	if s.closed {
+		p.load = closedWords(s)
+		p.tables = closedTables(s, &p.notes)
 	} else {
-		p.tables = append(p.tables, verdictTable(s, &p.notes))
+		p.tables = openTables(s, &p.notes)
 	}
-	if len(s.operations()) > 1 {
-		p.tables = append(p.tables, operationsTable(s, &p.notes))
-	}
-	if t := measurementsTable(s, &p.notes); len(t.rows) > 0 {
-		p.tables = append(p.tables, t)
+	for _, t := range []table{partsTable(s), serverTable(s, &p.notes), measurementsTable(s, &p.notes)} {
+		if len(t.rows) > 0 {
+			p.tables = append(p.tables, t)
+		}
 	}
 	errorNotes(s, &p.notes)
 	return p
+}
+
+// openTables tell the response times.
+func openTables(s *scenario, notes *footnotes) []table {
+	if s.headline == "" {
+		return []table{verdictTable(s, notes)}
+	}
+	tables := []table{headlineTable(s, notes)}
+	if others := s.operations()[1:]; len(others) > 0 {
+		tables = append(tables, operationsTable(s, "other operations, response time", others, notes))
+	}
+	return tables
 }
 
 // errorNotes tells the first error text of each cell that has one.

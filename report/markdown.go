@@ -25,7 +25,7 @@ func Markdown(w io.Writer, run *results.Run, pictures ...Picture) error {
 	for i, s := range scenarios(run) {
 		m.part(d.parts[i])
 		for _, p := range pictures {
-			if p.Scenario == s.name {
+			if p.Scenario == s.name && p.closed == s.closed {
 				m.picture(p)
 			}
 		}
@@ -51,7 +51,7 @@ func (m markdown) paragraph(s string) {
 
 func (m markdown) part(p part) {
 	m.paragraph("### " + escape(p.name))
-	m.paragraph("load " + escape(p.load))
+	m.paragraph(escape(p.load))
 	for _, a := range p.alarms {
 		m.paragraph("**" + escape(a) + "**")
 	}

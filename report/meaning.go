@@ -26,7 +26,11 @@ func meaning(run *results.Run) []string {
 	out := []string{belief(run)}
 	compared := false
 	for _, s := range scenarios(run) {
-		words, ratios := compareClients(s)
+		compare := compareClients
+		if s.closed {
+			compare = compareClosed
+		}
+		words, ratios := compare(s)
 		compared = compared || ratios
 		if words != "" {
 			out = append(out, words)

@@ -168,10 +168,14 @@ func (l polyline) Plot(c draw.Canvas, p *plot.Plot) {
 	c.StrokeLines(l.style, points)
 }
 
-// subtitle tells the schedule and the machine.
+// subtitle tells the schedule, the machine and which cells are in doubt.
 func subtitle(run *results.Run, s *scenario) []string {
-	return []string{
+	lines := []string{
 		"load " + loadWords(s) + separator + "run " + clean(run.ID),
 		strings.Join(machineWords(run.Environment), separator),
 	}
+	if doubts := doubtfulCells(s); doubts != "" {
+		lines = append(lines, doubts)
+	}
+	return lines
 }

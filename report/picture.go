@@ -19,6 +19,8 @@ type Picture struct {
 	Caption string
 	// Note says why there is no picture; it is empty when there is one.
 	Note string
+	// closed tells of which of a scenario's loops it is.
+	closed bool
 }
 
 // Render draws the pictures of a run into dir, for each scenario
@@ -31,36 +33,51 @@ type Picture struct {
 func Render(run *results.Run, log *results.Log, dir string) ([]Picture, error) {
 	var pictures []Picture
 	for _, s := range scenarios(run) {
-		percentiles, why := percentileFigure(run, log, s, s.headline)
-		p, err := save(dir, Picture{
-			Scenario: s.name,
-			Caption:  fmt.Sprintf("%s: response time of %s by percentile, all targets and clients.", s.name, s.headline),
-			Note:     why,
-		}, "percentiles", percentiles)
-		if err != nil {
-			return pictures, err
+		for _, d := range drawings(run, log, s) {
+			p, err := save(dir, d)
+			if err != nil {
+				return pictures, err
+			}
+			pictures = append(pictures, p)
 		}
-		pictures = append(pictures, p)
-		time, why := timeFigure(run, s)
-		p, err = save(dir, Picture{
-			Scenario: s.name,
-			Caption:  s.name + ": response time of all operations over the measured time, a panel for each client.",
-			Note:     why,
-		}, "time", time)
-		if err != nil {
-			return pictures, err
-		}
-		pictures = append(pictures, p)
 	}
 	return pictures, nil
 }
 
-// save writes f as p's files; a nil f leaves p as it is.
-func save(dir string, p Picture, kind string, f *figure) (Picture, error) {
+// drawing is a picture that is not yet in a file.
+type drawing struct {
+	Picture
+	kind   string
+	figure *figure
+}
+
+// drawings are those of a scenario. A closed loop has none: its service time is no
+// latency, and a curve would be taken for one.
+func drawings(run *results.Run, log *results.Log, s *scenario) []drawing {
+	of := Picture{Scenario: s.name, closed: s.closed}
+	if s.closed {
+		of.Caption = s.name + ", closed loop."
+		of.Note = "a closed loop has no response time"
+		return []drawing{{Picture: of}}
+	}
+	percentiles, time := drawing{Picture: of, kind: "percentiles"}, drawing{Picture: of, kind: "time"}
+	percentiles.Caption = sentences(fmt.Sprintf("%s: response time of %s by percentile, all targets and clients.", s.name, s.headline), doubtfulCells(s))
+	percentiles.figure, percentiles.Note = percentileFigure(run, log, s, s.headline)
+	time.Caption = sentences(s.name+": response time of all operations over the measured time, a panel for each client.", doubtfulCells(s))
+	time.figure, time.Note = timeFigure(run, log, s)
+	return []drawing{percentiles, time}
+}
+
+// sentences joins those that there are.
+func sentences(first, second string) string { return strings.TrimSpace(first + " " + second) }
+
+// save writes a drawing's files; one without a figure has none.
+func save(dir string, d drawing) (Picture, error) {
+	p, f := d.Picture, d.figure
 	if f == nil {
 		return p, nil
 	}
-	stem := fileName(p.Scenario) + "-" + kind
+	stem := fileName(p.Scenario) + "-" + d.kind
 	for _, format := range []struct {
 		name string
 		draw func() ([]byte, error)

@@ -66,6 +66,15 @@ type row struct {
 
 func (r row) numbers() results.Operation { return r.cell.Operations[r.operation] }
 
+// times are what is shown of a cell's operation: a closed loop has no response
+// time.
+func (r row) times() results.Percentiles {
+	if closed(r.cell) {
+		return r.numbers().Service
+	}
+	return r.numbers().Response
+}
+
 // rate is how many of the operation a second went on.
 func (r row) rate() float64 {
 	if r.cell.Seconds <= 0 {
@@ -93,10 +102,18 @@ func headlineTable(s *scenario, notes *footnotes) table {
 		rows[i] = row{cell: c, operation: s.headline}
 	}
 	t.addLatencies(rows, notes)
-	t.add(column{head: "fail", unit: "e/t/d"}, func(i int) field { return failures(s.cells[i]) })
+	t.addFailures(s)
 	t.add(column{head: "CPU", unit: "µs/op"}, func(i int) field { return optional(s.cells[i].ServerCPUPerOp) })
-	t.add(column{head: "memory", unit: "B/sess"}, func(i int) field { return optional(s.cells[i].BytesPerSession) })
+	t.addMemory(s)
 	return t
+}
+
+func (t *table) addFailures(s *scenario) {
+	t.add(column{head: "fail", unit: "e/t/d"}, func(i int) field { return failures(s.cells[i]) })
+}
+
+func (t *table) addMemory(s *scenario) {
+	t.add(column{head: "memory", unit: "B/sess"}, func(i int) field { return optional(s.cells[i].BytesPerSession) })
 }
 
 // verdictTable is what can be said of every cell, even one that did nothing.
@@ -118,31 +135,53 @@ func (t *table) add(c column, value func(i int) field) {
 	}
 }
 
-// addLatencies appends the response time's percentiles, each column in one unit.
+// addLatencies appends the percentiles of the rows' times, each column in one
+// unit.
 func (t *table) addLatencies(rows []row, notes *footnotes) {
 	for _, r := range rows { // First, so that the notes are numbered by row.
-		if !complete(r.numbers().Response) {
+		if !complete(r.times()) {
 			missing(rows, r, notes)
 		}
 	}
 	for _, p := range percentiles() {
-		var values []float64
-		for _, r := range rows {
-			if v := p.of(r.numbers().Response); v != nil {
-				values = append(values, *v)
-			}
-		}
-		u := unitFor(values)
-		head := column{head: p.name, unit: u.name}
-		if len(values) == 0 {
-			head.unit = ""
-		}
+		u, head := latencyColumn(rows, p)
 		t.add(head, func(i int) field {
-			if v := p.of(rows[i].numbers().Response); v != nil {
-				return field{text: u.format(*v)}
+			v := p.of(rows[i].times())
+			switch {
+			case v == nil:
+				return field{text: dash + missing(rows, rows[i], notes), tone: quiet}
+			case ratioOnly(rows[i].cell, p.q):
+				return tailRatio(rows, rows[i], p, row.times, notes)
+			default:
+				return doubted(rows[i].cell, u.format(*v))
 			}
-			return field{text: dash + missing(rows, rows[i], notes), tone: quiet}
 		})
+	}
+}
+
+// latencyColumn is the head of a column and the unit of the times in it: those
+// that are not shown as ratios.
+func latencyColumn(rows []row, p percentile) (latencyUnit, column) {
+	var times []float64
+	ratios := false
+	for _, r := range rows {
+		v := p.of(r.times())
+		switch {
+		case v == nil:
+		case ratioOnly(r.cell, p.q):
+			ratios = true
+		default:
+			times = append(times, *v)
+		}
+	}
+	u := unitFor(times)
+	switch {
+	case len(times) > 0:
+		return u, column{head: p.name, unit: u.name}
+	case ratios:
+		return u, column{head: p.name, unit: "ratio"}
+	default:
+		return u, column{head: p.name}
 	}
 }
 
@@ -164,7 +203,7 @@ func missing(rows []row, of row, notes *footnotes) string {
 		longest := 0.0
 		for _, r := range rows {
 			n := r.numbers()
-			if r.operation == of.operation && n.Count > 0 && p.of(n.Response) == nil {
+			if r.operation == of.operation && n.Count > 0 && p.of(r.times()) == nil {
 				longest = math.Max(longest, results.Needed(p.q, n.Count, r.rate()))
 			}
 		}
@@ -188,15 +227,11 @@ func verdict(c *results.Cell, notes *footnotes) field {
 	if c.Verdict == results.Valid {
 		return f
 	}
-	reasons := c.Reasons
-	if len(reasons) == 0 {
-		reasons = []string{"no reason is recorded"}
-	}
-	for i, r := range reasons {
+	for i, r := range reasons(c) {
 		if i > 0 {
 			f.text += "⁺"
 		}
-		f.text += notes.mark(string(c.Verdict) + ": " + clean(r))
+		f.text += notes.mark(string(c.Verdict) + ": " + r)
 	}
 	return f
 }
@@ -205,7 +240,7 @@ func achieved(c *results.Cell) field {
 	if c.Seconds <= 0 {
 		return field{text: dash, tone: quiet}
 	}
-	return field{text: digits3(float64(c.Sent) / c.Seconds)}
+	return field{text: digits3(throughput(c))}
 }
 
 func failures(c *results.Cell) field {
@@ -223,14 +258,14 @@ func optional(v *float64) field {
 	return field{text: digits3(*v)}
 }
 
-// operationsTable has the operations that are not the headline, and how late the
-// generator was with each.
-func operationsTable(s *scenario, notes *footnotes) table {
+// operationsTable has the named operations, a row for each cell. Where nothing
+// failed it has no column for errors.
+func operationsTable(s *scenario, title string, operations []string, notes *footnotes) table {
 	columns := append([]column{{head: "operation", left: true}}, keyColumns()...)
-	t := table{title: "other operations, response time", columns: columns, keys: len(columns)}
+	t := table{title: title, columns: columns, keys: len(columns)}
 	var rows []row
 	var few []string
-	for _, operation := range s.operations()[1:] {
+	for _, operation := range operations {
 		if n, ok := tooFew(s, operation); ok {
 			few = append(few, fmt.Sprintf("%s (%s)", clean(operation), thousands(n)))
 			continue
@@ -249,13 +284,15 @@ func operationsTable(s *scenario, notes *footnotes) table {
 	}
 	t.add(column{head: "count"}, func(i int) field { return field{text: thousands(rows[i].numbers().Count)} })
 	t.addLatencies(rows, notes)
-	t.add(column{head: "errors"}, func(i int) field {
-		n := rows[i].numbers().Errors
-		if n > 0 {
-			return field{text: thousands(n), tone: bad}
-		}
-		return field{text: "0"}
-	})
+	if slices.ContainsFunc(rows, func(r row) bool { return r.numbers().Errors > 0 }) {
+		t.add(column{head: "errors"}, func(i int) field {
+			n := rows[i].numbers().Errors
+			if n > 0 {
+				return field{text: thousands(n), tone: bad}
+			}
+			return field{text: "0"}
+		})
+	}
 	return t
 }
 
@@ -263,11 +300,11 @@ func operationsTable(s *scenario, notes *footnotes) table {
 // gives the most that a cell has. What failed is always shown.
 func tooFew(s *scenario, operation string) (most int64, ok bool) {
 	for _, c := range s.cells {
-		n := c.Operations[operation]
-		if n.Response.P50 != nil || n.Errors > 0 {
+		r := row{cell: c, operation: operation}
+		if r.times().P50 != nil || r.numbers().Errors > 0 {
 			return 0, false
 		}
-		most = max(most, n.Count)
+		most = max(most, r.numbers().Count)
 	}
 	return most, true
 }
@@ -298,18 +335,24 @@ func measurementsTable(s *scenario, notes *footnotes) table {
 	for _, c := range s.cells {
 		t.add(column{head: shortTarget(c.Target), unit: clean(c.Client)}, func(i int) field {
 			m, ok := c.Measurements[names[i]]
-			switch {
-			case !ok:
+			if !ok {
 				return field{text: dash, tone: quiet}
-			case m.Unit != first[names[i]].Unit:
-				return field{text: digits3(m.Value) + " " + clean(m.Unit)}
-			default:
-				return field{text: digits3(m.Value)}
 			}
+			text := digits3(m.Value)
+			if m.Unit != first[names[i]].Unit {
+				text += " " + clean(m.Unit)
+			}
+			if isTime(m.Unit) {
+				return doubted(c, text)
+			}
+			return field{text: text}
 		})
 	}
 	return t
 }
+
+// isTime says whether a unit is one that a disturbed machine stretches.
+func isTime(unit string) bool { return slices.Contains([]string{"ns", "µs", "us", "ms", "s"}, unit) }
 
 // loadWords tells the schedules of a scenario's cells.
 func loadWords(s *scenario) string {

@@ -45,7 +45,7 @@ type terminal struct {
 func (t *terminal) document(d document) {
 	t.line(d.title, strong)
 	for _, a := range d.alarms {
-		t.paragraph("", a, bad)
+		t.paragraph("  ", a, bad)
 	}
 	for _, m := range d.meaning {
 		t.paragraph("", m, plain)
@@ -64,7 +64,7 @@ func (t *terminal) document(d document) {
 }
 
 func (t *terminal) part(p part) {
-	head := p.name + "  load " + p.load
+	head := p.name + "  " + p.load
 	t.line(head+" "+strings.Repeat("─", max(0, t.width-utf8.RuneCountInString(head)-1)), strong)
 	for _, a := range p.alarms {
 		t.paragraph("  ", a, bad)

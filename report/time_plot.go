@@ -29,7 +29,7 @@ const (
 
 // timeFigure draws a scenario over time, a panel for each client and in it the
 // targets. It is nil, with the reason, when no cell has a series.
-func timeFigure(run *results.Run, s *scenario) (f *figure, why string) {
+func timeFigure(run *results.Run, log *results.Log, s *scenario) (f *figure, why string) {
 	x, y, stride := timeSpans(s)
 	if y.empty() {
 		return nil, "no cell has a latency over time"
