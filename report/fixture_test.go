@@ -160,6 +160,16 @@ func (f *fixture) storm() {
 		c.Headline = "hit"
 		c.Marks = []results.Mark{{At: 4, Label: "hot keys dropped"}}
 		c.Invariants = map[string]results.Invariant{"value-is-that-of-the-source": {Checked: 80_000}}
+		c.Machine = make([]results.Second, 10)
+		for i := range c.Machine {
+			c.Machine[i] = results.Second{GCs: 3, GCPause: 85, Sched: 190, Steal: ptr(0.1), Pressure: ptr(12)}
+		}
+		if c.Client == "go-redis" && engine(c) == "redis" {
+			c.Machine[6].GCPause, c.Machine[7].Sched, c.Machine[1].Steal = 2400, 1300, ptr(4)
+		}
+		if engine(c) == "valkey" {
+			c.Machine[2].Pressure, c.Machine[3].Pressure = ptr(71), ptr(64)
+		}
 		loads := 1.02
 		if engine(c) == "redis" {
 			loads = 1.31

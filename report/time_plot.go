@@ -37,13 +37,17 @@ func timeFigure(run *results.Run, log *results.Log, s *scenario) (f *figure, why
 	g := timeGrid{
 		scenario: s, clients: s.clients[:min(len(s.clients), mostPanels)],
 		x: x, y: y.onLog(0.08), stride: stride, marks: mergeMarks(s, x),
+		disturbed: disturbedCells(log, s),
+	}
+	if len(g.disturbed) > 0 {
+		g.y = y.onLog(0.16) // The bars take the top.
 	}
 	g.levels = stagger(g.marks, x)
 	return &figure{
 		title:  clean(s.name) + ": response time of all operations over the run",
 		lines:  subtitle(run, s),
-		legend: timeLegend(s),
-		notes:  timeNotes(s, stride),
+		legend: append(timeLegend(s), g.disturbed.legend()...),
+		notes:  timeNotes(s, stride, g.disturbed),
 		height: g.height(),
 		body:   g.draw,
 	}, ""
@@ -58,6 +62,8 @@ type timeGrid struct {
 	stride   int
 	marks    []results.Mark
 	levels   markLevels
+	// disturbed are the seconds that do not tell of the server alone.
+	disturbed disturbed
 }
 
 // inset is what the last panel's labels take at its left, right and bottom over
@@ -89,6 +95,7 @@ func (g *timeGrid) draw(c draw.Canvas) {
 		}
 		p := g.panel(last)
 		addSeries(p, g.scenario, client, g.stride)
+		addDisturbances(p, g.scenario, client, g.disturbed)
 		p.Add(markLines{g.marks, g.levels, i == 0})
 		p.Draw(area)
 		data := p.DataCanvas(area)
@@ -146,11 +153,14 @@ func timeStyles(colour color.NRGBA) (p50, p99 draw.LineStyle, dots draw.GlyphSty
 		draw.GlyphStyle{Color: faded(colour, 0.6), Radius: 1.3, Shape: draw.CircleGlyph{}}
 }
 
-func timeNotes(s *scenario, stride int) []string {
+func timeNotes(s *scenario, stride int, d disturbed) []string {
 	bin := s.cells[0].Series.BinMS * float64(stride)
 	note := fmt.Sprintf("Each point holds the operations that were due in %s ms; its p99 shows the course of things and is no number to quote.", digits3(bin))
 	if stride > 1 {
 		note = fmt.Sprintf("Each point is the highest of %d bins in a row, %s ms in all.", stride, digits3(bin))
+	}
+	if more := d.note(); more != "" {
+		return []string{note, more}
 	}
 	return []string{note}
 }
