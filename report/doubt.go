@@ -85,24 +85,24 @@ func reasons(c *results.Cell) []string {
 // cellName names a cell within its scenario.
 func cellName(c *results.Cell) string { return shortTarget(c.Target) + " × " + clean(c.Client) }
 
-// doubtfulCells says which cells of a picture may not be read like the others.
-func doubtfulCells(s *scenario) string {
+// doubtfulCells says which cells of a picture may not be read like the others,
+// each verdict in a sentence that begins with the words for it.
+func doubtfulCells(s *scenario, degraded, invalid string) string {
 	names := map[results.Verdict][]string{}
 	for _, c := range s.cells {
 		names[c.Verdict] = append(names[c.Verdict], cellName(c))
 	}
-	of := func(v results.Verdict) string {
-		if len(names[v]) == len(s.cells) {
-			return "all cells"
+	var sentences []string
+	say := func(v results.Verdict, words string) {
+		switch len(names[v]) {
+		case 0:
+		case len(s.cells):
+			sentences = append(sentences, words+": all cells.")
+		default:
+			sentences = append(sentences, words+": "+strings.Join(names[v], ", ")+".")
 		}
-		return strings.Join(names[v], ", ")
 	}
-	var words []string
-	if len(names[results.Degraded]) > 0 {
-		words = append(words, "Degraded, so that shapes and ratios count and the times do not: "+of(results.Degraded)+".")
-	}
-	if len(names[results.Invalid]) > 0 {
-		words = append(words, "Invalid, and so without proof: "+of(results.Invalid)+".")
-	}
-	return strings.Join(words, " ")
+	say(results.Degraded, degraded)
+	say(results.Invalid, invalid)
+	return strings.Join(sentences, " ")
 }

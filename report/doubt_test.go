@@ -182,7 +182,7 @@ func TestPicturesNameTheCellsInDoubt(t *testing.T) {
 	}
 	const want = "Degraded, so that shapes and ratios count and the times do not: redis:1 × go-redis. Invalid, and so without proof: redis:3 × go-redis."
 	for _, p := range pictures {
-		if !strings.HasSuffix(p.Caption, want) {
+		if !strings.HasSuffix(p.Caption, ". Degraded: redis:1 × go-redis. Invalid: redis:3 × go-redis.") {
 			t.Errorf("caption %q", p.Caption)
 		}
 	}
@@ -190,11 +190,11 @@ func TestPicturesNameTheCellsInDoubt(t *testing.T) {
 	if lines := subtitle(run, s); lines[len(lines)-1] != want {
 		t.Errorf("subtitle %q", lines)
 	}
-	all := scenarios(tailRun(results.Degraded, results.Degraded))[0]
-	if got := doubtfulCells(all); !strings.HasSuffix(got, "the times do not: all cells.") {
-		t.Errorf("of all cells it says %q", got)
-	}
-	if got := doubtfulCells(scenarios(tailRun(results.Valid))[0]); got != "" {
-		t.Errorf("of valid cells it says %q", got)
+	for want, run := range map[string]*results.Run{
+		"It. Degraded: all cells.": tailRun(results.Degraded, results.Degraded), "It.": tailRun(results.Valid),
+	} {
+		if got := caption("It.", scenarios(run)[0]); got != want {
+			t.Errorf("caption %q, want %q", got, want)
+		}
 	}
 }

@@ -174,7 +174,8 @@ func subtitle(run *results.Run, s *scenario) []string {
 		"load " + loadWords(s) + separator + "run " + clean(run.ID),
 		strings.Join(machineWords(run.Environment), separator),
 	}
-	if doubts := doubtfulCells(s); doubts != "" {
+	doubts := doubtfulCells(s, "Degraded, so that shapes and ratios count and the times do not", "Invalid, and so without proof")
+	if doubts != "" {
 		lines = append(lines, doubts)
 	}
 	return lines

@@ -15,7 +15,7 @@ type Picture struct {
 	// SVG and PNG are file names in the folder that Render was given; both are
 	// empty when there was nothing to draw.
 	SVG, PNG string
-	// Caption says what the picture shows, in a sentence.
+	// Caption says what the picture shows, and which of its cells are not valid.
 	Caption string
 	// Note says why there is no picture; it is empty when there is one.
 	Note string
@@ -61,15 +61,17 @@ func drawings(run *results.Run, log *results.Log, s *scenario) []drawing {
 		return []drawing{{Picture: of}}
 	}
 	percentiles, time := drawing{Picture: of, kind: "percentiles"}, drawing{Picture: of, kind: "time"}
-	percentiles.Caption = sentences(fmt.Sprintf("%s: response time of %s by percentile, all targets and clients.", s.name, s.headline), doubtfulCells(s))
+	percentiles.Caption = caption(fmt.Sprintf("%s: response time of %s by percentile, all targets and clients.", s.name, s.headline), s)
 	percentiles.figure, percentiles.Note = percentileFigure(run, log, s, s.headline)
-	time.Caption = sentences(s.name+": response time of all operations over the measured time, a panel for each client.", doubtfulCells(s))
+	time.Caption = caption(s.name+": response time of all operations over the measured time, a panel for each client.", s)
 	time.figure, time.Note = timeFigure(run, log, s)
 	return []drawing{percentiles, time}
 }
 
-// sentences joins those that there are.
-func sentences(first, second string) string { return strings.TrimSpace(first + " " + second) }
+// caption adds which cells are in doubt.
+func caption(shows string, s *scenario) string {
+	return strings.TrimSpace(shows + " " + doubtfulCells(s, "Degraded", "Invalid"))
+}
 
 // save writes a drawing's files; one without a figure has none.
 func save(dir string, d drawing) (Picture, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,32 @@ func TestLogIsReadByTheLibrary(t *testing.T) {
 	}
 	if diff := cmp.Diff(counts, got); diff != "" {
 		t.Errorf("counts (-written +read):\n%s", diff)
+	}
+}
+
+// The header is that of the format's definition, the class comment of
+// HistogramLogWriter in the Java library, whose HistogramLogProcessor reads it: the
+// version first, comments in "#[…]", times in seconds, a legend, and tags before
+// start, length, maximum and a V2 histogram ("HISTFAAAA" is its cookie in base64).
+func TestLogBeginsAsTheFormatWantsIt(t *testing.T) {
+	dir := t.TempDir()
+	writeLog(t, dir)
+	text, err := os.ReadFile(filepath.Join(dir, LogFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	for i, pattern := range []string{
+		`^#\[Histogram log format version 1\.3\]$`,
+		`^#\[Values are nanoseconds, .*\]$`,
+		`^#\[StartTime: \d+(\.\d+)? \(seconds since epoch\), \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\]$`,
+		`^#\[BaseTime: \d+(\.\d+)? \(seconds since epoch\)\]$`,
+		`^"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"$`,
+		`^Tag=[^, ]+,1\.234000,1\.000000,\d+\.\d+,HISTFAAAA[A-Za-z0-9+/]+=*$`,
+	} {
+		if !regexp.MustCompile(pattern).MatchString(lines[i]) {
+			t.Errorf("line %d is %.120q, want %s", i+1, lines[i], pattern)
+		}
 	}
 }
 

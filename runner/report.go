@@ -18,8 +18,9 @@ func (p *program) reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [DIR…]",
 		Short: "Render runs again, from their files alone",
-		Long: `report draws the pictures of each run again and prints its tables. Without a
-folder it takes the newest run below results/runs.`,
+		Long: `report draws the pictures of each run again, writes what other tools read (bench.txt
+for benchstat, .hgrm for the HdrHistogram plotters) and prints its tables. Without
+a folder it takes the newest run below results/runs.`,
 		RunE: func(_ *cobra.Command, dirs []string) error { return p.report(&o, dirs) },
 	}
 	f := cmd.Flags()
@@ -80,14 +81,18 @@ func (p *program) tell(run *results.Run, dir string, o *reportOptions) error {
 	return errors.Join(err, drawErr)
 }
 
-// draw draws a run's pictures into its folder. Numbers are told whether or not it
-// succeeds.
+// draw draws a run's pictures into its folder, and writes the files for other
+// tools beside them. Numbers are told whether or not it succeeds, and what needs
+// no histograms is written without them.
 func draw(run *results.Run, dir string) ([]report.Picture, error) {
 	log, err := results.ReadLog(dir)
 	if err != nil {
-		return nil, err
+		_, exportErr := report.Export(run, nil, dir)
+		return nil, errors.Join(err, exportErr)
 	}
-	return report.Render(run, log, dir)
+	pictures, err := report.Render(run, log, dir)
+	_, exportErr := report.Export(run, log, dir)
+	return pictures, errors.Join(err, exportErr)
 }
 
 // listPictures says where the run is and what its pictures show.
@@ -95,7 +100,7 @@ func (p *program) listPictures(dir string, pictures []report.Picture) {
 	if len(pictures) == 0 {
 		return
 	}
-	fmt.Fprintf(p.stdout, "\nPictures (SVG and PNG), histograms and numbers are in %s:\n", dir)
+	fmt.Fprintf(p.stdout, "\nPictures (SVG and PNG), histograms (.hlog, .hgrm) and numbers (run.json, bench.txt for benchstat) are in %s:\n", dir)
 	for _, picture := range pictures {
 		if picture.Note != "" {
 			fmt.Fprintf(p.stdout, "  %s: no picture, %s\n", picture.Scenario, picture.Note)

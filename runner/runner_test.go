@@ -295,6 +295,11 @@ func TestTheSampleOfARunCanBeReported(t *testing.T) {
 	if got.code != exitFine || !strings.Contains(got.stdout, "session-churn-percentiles.png") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
+	for _, name := range []string{"bench.txt", "session-churn-redis-8_0-valkey-go.hgrm"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("it lacks a file for other tools: %v", err)
+		}
+	}
 }
 
 // children are the server processes that this process has started.
