@@ -31,6 +31,8 @@ type benchOptions struct {
 	closed          int
 	out, name       string
 	json            bool
+	// metricsListen is where to serve live metrics; empty means nowhere.
+	metricsListen string
 	// changed are the flags that were set, but for target and seed.
 	changed []string
 }
@@ -83,6 +85,7 @@ touches only keys under its own prefix and deletes them at the end.`,
 	f.StringVar(&o.out, "out", "results/runs", "`folder` to write the run's folder into")
 	f.StringVar(&o.name, "name", "bench", "`name` to end the run's folder with")
 	f.BoolVar(&o.json, "json", false, "print run.json to stdout instead of tables")
+	f.StringVar(&o.metricsListen, "metrics-listen", "", "serve live metrics to Prometheus at `address`, such as 127.0.0.1:9464 (default: nowhere)")
 	return cmd
 }
 
@@ -91,6 +94,14 @@ func (p *program) bench(ctx context.Context, o *benchOptions) error {
 	plan, err := newBenchPlan(o)
 	if err != nil {
 		return usage(err)
+	}
+	live, err := listenMetrics(ctx, o.metricsListen)
+	if err != nil {
+		return usage(err)
+	}
+	defer live.close() //nolint:contextcheck // It has to end after an interrupt as well.
+	if live != nil {
+		fmt.Fprintf(p.stderr, "metrics: %s\n", live.url)
 	}
 	if err := compose.Sweep(ctx, p.stderr); err != nil {
 		fmt.Fprintf(p.stderr, "leftovers of an earlier run could not be cleared: %v\n", err)
@@ -104,6 +115,7 @@ func (p *program) bench(ctx context.Context, o *benchOptions) error {
 	if err != nil {
 		return err
 	}
+	b.metrics = live
 	err = b.rehearse(ctx)
 	if err == nil {
 		err = b.examine(ctx)
@@ -236,6 +248,9 @@ func (o *benchOptions) check() error {
 	for o.seed == 0 {
 		o.seed = rand.Uint64()
 	}
+	if err := checkMetricsAddress(o.metricsListen); err != nil {
+		return err
+	}
 	return o.checkOrigins()
 }
 
@@ -272,6 +287,8 @@ func changedFlags(cmd *cobra.Command) []string {
 		switch f.Name {
 		case "target", "seed":
 			return // command adds them.
+		case "metrics-listen":
+			return // It changes no number, and the port may be taken another day.
 		}
 		words = append(words, "--"+f.Name+"="+flagValue(f.Value))
 	})

@@ -33,6 +33,8 @@ type bench struct {
 	progress *progress
 	// calibration is how this machine waits best.
 	calibration load.Calibration
+	// metrics shows the run while it goes on; nil when nobody asked.
+	metrics *metrics
 }
 
 // newBench makes the run's folder, so that a folder that cannot be written shows

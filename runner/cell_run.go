@@ -258,6 +258,7 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 			if err := c.logInterval(i); err != nil {
 				cancel(err)
 			}
+			c.bench.metrics.observe(cellLabels{c.scenario.Name, c.target.String(), c.client.name}, i)
 		},
 	}, c.workload.Traffic)
 	if before == nil {
