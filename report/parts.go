@@ -15,14 +15,20 @@ type stage struct {
 }
 
 // stages are what a scenario's cells tell of, in the order in which an operation
-// goes through them. A closed loop is never late.
+// goes through them. A closed loop is never late, and its service time stands
+// elsewhere.
 func stages(s *scenario) []stage {
+	lag := stage{"lag", func(o results.Operation) results.Percentiles { return o.Lag }}
+	divided := slices.ContainsFunc(s.cells, hasParts)
+	if !divided && !s.closed {
+		return []stage{lag, {"service", func(o results.Operation) results.Percentiles { return o.Service }}}
+	}
+	if !divided {
+		return nil
+	}
 	var all []stage
 	if !s.closed {
-		all = append(all, stage{"lag", func(o results.Operation) results.Percentiles { return o.Lag }})
-	}
-	if !slices.ContainsFunc(s.cells, hasParts) {
-		return append(all, stage{"service", func(o results.Operation) results.Percentiles { return o.Service }})
+		all = append(all, lag)
 	}
 	parts := func(of func(*results.Parts) results.Percentiles) func(results.Operation) results.Percentiles {
 		return func(o results.Operation) results.Percentiles {
