@@ -197,7 +197,7 @@ func missing(rows []row, of row, notes *footnotes) string {
 		return notes.mark("no operation of this kind")
 	}
 	if of.cell.Loop == "closed" {
-		return notes.mark("a closed loop sends nothing while it waits, so it has no response time: it tells throughput and cost")
+		return notes.mark("a closed loop sends nothing while it waits: it tells throughput and cost, and no latency")
 	}
 	for _, p := range percentiles() {
 		longest := 0.0

@@ -65,7 +65,7 @@ func TestJudge(t *testing.T) {
 		{"more and more in flight", func(r *Result) { r.fill(inFlight(func(i int) int64 { return int64(10 * i) })) }, Limits{}, Invalid, []string{"grew by 100 a second"}},
 		{"much in flight", func(r *Result) { r.fill(inFlight(func(i int) int64 { return 500 + int64(i%7) })) }, Limits{}, Valid, nil},
 		{"a drift", func(r *Result) {
-			r.fill(latency(func(i int) float64 { return 100 + 2*float64(max(0, i-30)) + 10*float64(i*7919%13) }))
+			r.fill(latency(func(i int) float64 { return 100 + 2*float64(max(0, i-40)) + 20*float64(i*7919%13) }))
 		}, Limits{}, Degraded, []string{"latency drifted", "Mann-Kendall p = 0.00"}},
 		{"a drift where things happen", func(r *Result) { r.fill(latency(func(i int) float64 { return 100 + float64(i) })) }, Limits{Eventful: true}, Valid, nil},
 		{"a long start", func(r *Result) { r.fill(latency(func(i int) float64 { return 100 + 900*float64(max(0, 70-i)) })) }, Limits{}, Degraded, []string{"MSER-5 of the p95 of each 100ms"}},
