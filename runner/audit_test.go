@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,19 @@ func TestDoubtsOfTheMachineDegradeACell(t *testing.T) {
 				t.Errorf("reasons (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestAClosedLoopIsDoubtedForWhatOthersTakeAlone(t *testing.T) {
+	full, tenth := 100.0, 10.0
+	seconds := []machine.Second{{
+		Elapsed: time.Second, CPU: &full, Pressure: &full, Steal: &tenth, GCPause: time.Second, Sched: time.Second,
+	}}
+	if open := machine.Doubts(seconds, limitsOf(loopOpen)); len(open) != 5 {
+		t.Errorf("an open loop has %d doubts, want all five: %q", len(open), open)
+	}
+	if closed := machine.Doubts(seconds, limitsOf(loopClosed)); len(closed) != 1 || !strings.Contains(closed[0], "steal") {
+		t.Errorf("a closed loop has the doubts %q, want steal alone", closed)
 	}
 }
 

@@ -23,6 +23,9 @@ type examination struct {
 	noops, echoes, trial time.Duration
 	// rates of the trials, from the lowest.
 	rates []float64
+	// place is where the generator will be held: a wait that is the best with
+	// two processors may not be with one. The zero value holds it nowhere.
+	place placement
 	// log gets a line for each part.
 	log io.Writer
 
@@ -77,6 +80,11 @@ func (e *examination) run(ctx context.Context) error {
 
 // waits tries each way to wait.
 func (e *examination) waits(ctx context.Context) (err error) {
+	release, err := e.place.hold()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	e.calibration, err = load.Calibrate(ctx, func() time.Duration {
 		spent, _ := machine.OwnCPU()
 		return spent
@@ -229,6 +237,7 @@ func (b *bench) examine(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	e := quickExamination()
+	e.place = b.place
 	if err := e.run(ctx); err != nil {
 		return causeOf(ctx, err)
 	}
