@@ -50,16 +50,7 @@ type driver struct {
 
 // Dial connects and makes a driver.
 func Dial(ctx context.Context, cfg store.Config) (store.Driver, error) {
-	cfg = cfg.WithDefaults()
-	e, err := cfg.Endpoint()
-	if err != nil {
-		return nil, err
-	}
-	client, err := connect(ctx, options(cfg, e))
-	if err != nil {
-		return nil, failure(ctx, "connect", err)
-	}
-	return &driver{client: client, cluster: cfg.ClusterMode}, nil
+	return DialConnections(0)(ctx, cfg)
 }
 
 // connect makes a client or gives up with ctx, which the library does not take.
