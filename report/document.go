@@ -99,6 +99,9 @@ func openTables(s *scenario, notes *footnotes) []table {
 		return []table{verdictTable(s, notes)}
 	}
 	tables := []table{headlineTable(s, notes)}
+	if t := intervalTable(s, notes); len(t.rows) > 0 {
+		tables = append(tables, t)
+	}
 	if others := s.operations()[1:]; len(others) > 0 {
 		tables = append(tables, operationsTable(s, "other operations, response time", others, notes))
 	}

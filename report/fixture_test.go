@@ -249,10 +249,29 @@ func (f *fixture) cell(s shape) results.Cell {
 		c.Operations[operation] = results.Operation{
 			Count: r.response.TotalCount(), Response: results.Summarize(r.response),
 			Service: results.Summarize(r.response), Lag: results.Summarize(r.lag),
+			ResponseCI: intervals(results.Summarize(r.response), len(s.stalls) > 0),
 		}
 	}
 	c.Series = series(bins, s.weight)
 	return c
+}
+
+// intervals are wider for higher percentiles, and where stalls made operations slow
+// together.
+func intervals(p results.Percentiles, stalled bool) map[string]results.Bounds {
+	out := map[string]results.Bounds{}
+	for i, one := range percentiles() {
+		v := one.of(p)
+		if v == nil || one.name == "max" {
+			continue
+		}
+		share, correlation := 0.004*math.Pow(3, float64(i)), 1.25
+		if stalled {
+			share, correlation = 0.01*math.Pow(4, float64(i)), 1.4+float64(3*i)
+		}
+		out[one.name] = results.Bounds{Low: ptr(*v / (1 + share)), High: ptr(*v * (1 + share)), Correlation: correlation}
+	}
+	return out
 }
 
 // draw gives an operation that is due at t, and its response time.

@@ -76,6 +76,7 @@ type percentileSeries struct {
 	cell *results.Cell
 	line plotter.XYs
 	n    int64
+	bars []bar
 }
 
 // percentileFigure draws an operation of a scenario, a line for each cell. It is
@@ -89,13 +90,19 @@ func percentileFigure(run *results.Run, log *results.Log, s *scenario, operation
 			continue
 		}
 		line := percentileLine(tagged.Merged)
+		if len(line) == 0 {
+			continue
+		}
+		one := percentileSeries{c, line, tagged.Merged.TotalCount(), intervalBars(c, operation)}
 		for _, p := range line {
 			x.include(p.X)
 			y.include(p.Y)
 		}
-		if len(line) > 0 {
-			series = append(series, percentileSeries{c, line, tagged.Merged.TotalCount()})
+		for _, b := range one.bars {
+			y.include(b.low)
+			y.include(b.high)
 		}
+		series = append(series, one)
 	}
 	if log == nil {
 		return nil, "the run has no histogram log"
@@ -106,17 +113,20 @@ func percentileFigure(run *results.Run, log *results.Log, s *scenario, operation
 	f = &figure{
 		title:  clean(s.name) + ": response time of " + clean(operation) + " by percentile",
 		lines:  subtitle(run, s),
-		notes:  percentileNotes(log),
+		notes:  percentileNotes(log, series),
 		height: 4.1 * vg.Inch,
 	}
 	f.legend, f.body = percentileBody(s, series, percentilePanel(x, y.onLog(0.06)))
 	return f, ""
 }
 
-func percentileNotes(log *results.Log) []string {
+func percentileNotes(log *results.Log, series []percentileSeries) []string {
 	notes := []string{fmt.Sprintf(
 		"Response time counts from when an operation was due. Lines are faint where fewer than %d samples lie above, and end where fewer than %d do.",
 		quotedTail, leastTail)}
+	if slices.ContainsFunc(series, func(one percentileSeries) bool { return len(one.bars) > 0 }) {
+		notes = append(notes, "Bars are 95 % confidence intervals that are wider than the line, side by side in the order of the legend.")
+	}
 	if log.Partial {
 		notes = append(notes, "The run did not close its log: it ended early, and part of it may be missing.")
 	}
@@ -138,12 +148,14 @@ func percentileBody(s *scenario, series []percentileSeries, p *plot.Plot) ([]ent
 	colours := palette(s)
 	var legend []entry
 	var firmLines []plot.Plotter
-	for _, one := range series {
+	for i, one := range series {
 		style := stroke(s, one.cell, colours[one.cell.Target])
 		firm, faint := split(one.line, one.n)
 		p.Add(polyline{faint, draw.LineStyle{Color: faded(colours[one.cell.Target], 0.5), Width: faintWidth, Dashes: style.Dashes}})
 		firmLines = append(firmLines, polyline{firm, style})
 		legend = append(legend, entry{label(one.cell), lineSample(style)})
+		shift := barStep * vg.Length(float64(i)-float64(len(series)-1)/2)
+		firmLines = append(firmLines, errorBars{one.bars, colours[one.cell.Target], shift})
 	}
 	p.Add(firmLines...)
 	return legend, func(c draw.Canvas) { p.Draw(c) }

@@ -227,15 +227,8 @@ func (e *examination) try(ctx context.Context, echo *echo, rate float64) (t resu
 
 // examine has a quick look at the machine that a bench runs on, and decides how
 // its cells are paced.
-func (b *bench) examine(ctx context.Context) (err error) {
+func (b *bench) examine(ctx context.Context) error {
 	fmt.Fprintln(b.progress, "trying what this machine can measure")
-	// On the processors that will be the generator's: a wait that wants one for
-	// itself is no good where there is one in all.
-	release, err := b.place.hold()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
 	e := quickExamination()
 	e.place = b.place
 	if err := e.run(ctx); err != nil {

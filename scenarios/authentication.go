@@ -44,8 +44,8 @@ func newAuthentication(env Env) (*Workload, error) {
 	a.live = inv.add("live-session-found")
 	return &Workload{
 		Traffic:    a,
-		Warmup:     env.schedule(env.Warmup),
-		Measure:    env.schedule(env.For),
+		Warmup:     env.warmedUp(),
+		Measure:    env.measured(),
 		Settings:   map[string]string{"records": sizeSpec, "popularity": "uniform"},
 		Sessions:   env.Population,
 		Load:       a.load,
