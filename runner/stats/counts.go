@@ -47,7 +47,7 @@ func (c Counts) Quantile(q float64) int64 {
 
 // rank is the place, from 1, of the q-quantile in a sorted sample of n.
 func rank(q float64, n int64) int64 {
-	// q is rarely exact: without the shave, 0.9 of 1000 would be rank 901.
+	// q is rarely exact: without the shave, 0.07 of 100 would be rank 8.
 	const shave = 1 - 1e-12
 	return min(n, max(1, int64(math.Ceil(q*float64(n)*shave))))
 }

@@ -71,6 +71,9 @@ func TestQuantileIsTheSmallestValueThatIsEnough(t *testing.T) {
 			t.Errorf("the %v-quantile is %d, want %d", q, got, want)
 		}
 	}
+	if got := rank(0.07, 100); got != 7 { // 0.07 · 100 is a little more than 7.
+		t.Errorf("the 0.07-quantile of 100 has rank %d", got)
+	}
 }
 
 func TestMergeLosesNothing(t *testing.T) {

@@ -103,8 +103,7 @@ func (s Sample) Total() int64 { return s.all.total }
 // how much wider the second is: the operations of one run are not independent. If
 // a pause, a neighbour or a full buffer slows one, it slows those beside it, and a
 // hundred thousand operations tell less than their number. A Correlation of R
-// makes a sample of n worth as much as n/R² independent operations. The interval
-// holds the sample's own quantile.
+// makes a sample of n worth as much as n/R² independent operations.
 func (s Sample) Interval(q, confidence float64, rng *rand.Rand) Estimate {
 	order := OrderInterval(s.all, q, confidence)
 	block, ok := s.BootstrapInterval(q, confidence, rng)
@@ -115,8 +114,7 @@ func (s Sample) Interval(q, confidence float64, rng *rand.Rand) Estimate {
 	if !(correlation > 1) {
 		return Estimate{order, 1}
 	}
-	value := float64(s.all.Quantile(q))
-	return Estimate{Bounds{min(block.Low, value), max(block.High, value)}, correlation}
+	return Estimate{block, correlation}
 }
 
 // width counts in the step up to the lower bound: values are known to the width of

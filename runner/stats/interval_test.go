@@ -239,9 +239,11 @@ func TestIntervalOfOddSamples(t *testing.T) {
 	same := make([]Counts, 10)
 	rare := make([]Counts, 100)
 	steps := make([]Counts, 10)
+	few := make([]Counts, 10)
 	for i := range same {
 		same[i] = Counts{[]bar{{50, 100}}, 100}
 		steps[i] = Counts{[]bar{{int64(50 + 50*(i/5)), 100}}, 100}
+		few[i] = Counts{[]bar{{int64(50 + 10*(i/6)), 100}}, 100}
 	}
 	rare[40] = Counts{[]bar{{50, 30}, {60, 30}}, 60}
 	for _, test := range []struct {
@@ -255,6 +257,8 @@ func TestIntervalOfOddSamples(t *testing.T) {
 		{"too short to see more than independence", same[:4], Estimate{Bounds{50, 50}, 0}},
 		// Five seconds are at one value, five at another: either may be the median.
 		{"one step up", steps, Estimate{Bounds{50, 100}, 1}},
+		// By rank the median is at 50 and nowhere else, to the step of 10 that values come in.
+		{"a shorter step up", few, Estimate{Bounds{50, 60}, 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := NewSample(test.blocks).Interval(0.5, 0.95, source(1)); got != test.want {

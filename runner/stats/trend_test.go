@@ -149,6 +149,13 @@ func TestTheilSenFindsTheSlopeAmongWildValues(t *testing.T) {
 	}
 }
 
+func TestThinningKeepsTheEnd(t *testing.T) {
+	means, size := thin([]float64{100, 1, 3, 5, 7}, 2)
+	if size != 3 || !slices.Equal(means, []float64{5}) {
+		t.Errorf("%v of %d each", means, size)
+	}
+}
+
 // queue simulates operations in flight at a server that can do one in mean seconds,
 // while they come at 2000 a second; every 20 ms for ten seconds.
 func queue(rng *rand.Rand, load float64) []float64 {
@@ -236,13 +243,19 @@ func TestGrowthMustBeCertainAndLarge(t *testing.T) {
 
 // What is in flight goes up and down in waves that last longer than a sample.
 func TestGrowthIsNotTakenInByWaves(t *testing.T) {
-	for _, stays := range []float64{0, 0.5, 0.9} {
+	for _, test := range []struct {
+		samples     int
+		stays, most float64
+	}{
+		{500, 0, 0.03}, {500, 0.5, 0.03}, {500, 0.9, 0.04}, {100, 0.9, 0.03}, {40, 0.5, 0.04},
+	} {
 		rng := source(9)
 		growing := 0
 		const runs = 200
+		stays := test.stays
 		for range runs {
 			level := 0.0
-			series := repeat(500, func(int) float64 {
+			series := repeat(test.samples, func(int) float64 {
 				level = stays*level + math.Sqrt(1-stays*stays)*rng.NormFloat64()
 				return math.Floor(20 * math.Exp(level/2))
 			})
@@ -250,8 +263,8 @@ func TestGrowthIsNotTakenInByWaves(t *testing.T) {
 				growing++
 			}
 		}
-		if share := float64(growing) / runs; share > 0.04 {
-			t.Errorf("with a correlation of %v, %.3f of series without a trend grow", stays, share)
+		if share := float64(growing) / runs; share > test.most {
+			t.Errorf("with a correlation of %v, %.3f of %d samples without a trend grow", stays, share, test.samples)
 		}
 	}
 }
