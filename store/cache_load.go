@@ -31,7 +31,8 @@ func (c *Cache) join(ctx context.Context, id string) (CachedUser, bool, error) {
 	mine := false
 	done := c.flight.DoChan(id, func() (any, error) {
 		mine = true
-		return c.share(context.WithoutCancel(ctx), id)
+		// The load may outlive its first caller, whose Trace it must not touch.
+		return c.share(WithTrace(context.WithoutCancel(ctx), nil), id)
 	})
 	select {
 	case <-ctx.Done():

@@ -15,6 +15,14 @@ const (
 	DefaultTimeout     = 5 * time.Second
 )
 
+// MaxReadRetries bounds Config.ReadRetries. A cluster client of go-redis can do
+// no more: its redirections and repetitions share a bound.
+const MaxReadRetries = 3
+
+// maxConnections bounds Config.Connections: a client has fewer ports than that
+// for one server.
+const maxConnections = 1 << 16
+
 // maxPrefix bounds the key prefix, which is paid for with every key.
 const maxPrefix = 64
 
@@ -36,8 +44,18 @@ type Config struct {
 	TLS *tls.Config
 	// KeyPrefix begins every key: 1 to 64 ASCII letters, digits and "._-:/".
 	KeyPrefix string
-	// PoolSize is the number of connections per node.
+	// PoolSize is the largest number of connections per node. A driver that
+	// multiplexes needs fewer and opens fewer.
 	PoolSize int
+	// Connections, when not 0, is the number of connections per node instead: a
+	// driver opens this many, or the nearest number below that its library is
+	// able to. Its Settings say which.
+	Connections int
+	// ReadRetries is how often the client library may send a read again, at
+	// once, after a failure that it deems passing: 0, the default, to
+	// MaxReadRetries. Reads are the driver's Get; writes and scripts are never
+	// repeated, because one that failed may have been done.
+	ReadRetries int
 	// CacheTTL is how long a cached copy lives at most.
 	CacheTTL time.Duration
 	// DialTimeout bounds the building of one connection.
@@ -70,6 +88,10 @@ func (cfg Config) check() error {
 		return invalid("database number %d in cluster mode: a cluster has only database 0", cfg.Database)
 	case cfg.PoolSize < 0:
 		return invalid("pool size %d is negative", cfg.PoolSize)
+	case cfg.Connections < 0 || cfg.Connections > maxConnections:
+		return invalid("%d connections: give 1 to %d, or 0 to leave them to the pool size", cfg.Connections, maxConnections)
+	case cfg.ReadRetries < 0 || cfg.ReadRetries > MaxReadRetries:
+		return invalid("%d retries of reads: give 0 to %d", cfg.ReadRetries, MaxReadRetries)
 	case cfg.CacheTTL < time.Millisecond || cfg.DialTimeout < time.Millisecond || cfg.Timeout < time.Millisecond:
 		return invalid("cache TTL, dial timeout and timeout must be at least a millisecond")
 	default:

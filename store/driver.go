@@ -26,6 +26,13 @@ type Driver interface {
 	Close() error
 }
 
+// retrier is a Driver that counts what its client library does by itself.
+type retrier interface {
+	// Retries is how many commands were sent again since the driver was opened,
+	// by redirection or by repetition.
+	Retries() int64
+}
+
 // Dial opens a driver for cfg, which has been checked and completed by Open.
 // goredis.Dial, valkeygo.Dial and memory.Dial are Dials.
 type Dial func(ctx context.Context, cfg Config) (Driver, error)

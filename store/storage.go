@@ -69,6 +69,17 @@ func (s *RedisStorage) Migrate(ctx context.Context) error {
 	return nil
 }
 
+// ClientRetries counts the commands that the client library has sent again by
+// itself since Open: a cluster's redirections, and the repetitions that
+// Config.ReadRetries allows. It is false where the driver does not tell.
+func (s *RedisStorage) ClientRetries() (int64, bool) {
+	d, ok := s.engine.driver.(retrier)
+	if !ok {
+		return 0, false
+	}
+	return d.Retries(), true
+}
+
 // Close frees the connections. It may be called twice.
 func (s *RedisStorage) Close() error {
 	if err := s.engine.driver.Close(); err != nil {

@@ -10,19 +10,6 @@ import (
 	"github.com/toriibench/toriibench/store"
 )
 
-// onceStrings and onceInt are commands that a cluster client does not repeat:
-// it would, after a broken connection or a timeout, whatever MaxRetries says.
-type (
-	onceStrings struct{ *redis.StringSliceCmd }
-	onceInt     struct{ *redis.IntCmd }
-)
-
-// NoRetry is what the library asks before it repeats a command.
-func (onceStrings) NoRetry() bool { return true }
-
-// NoRetry is what the library asks before it repeats a command.
-func (onceInt) NoRetry() bool { return true }
-
 // arguments is a command line of a name and keys.
 func arguments(name string, keys []string) []any {
 	return appendPointers(append(make([]any, 0, 1+len(keys)), name), keys)

@@ -6,10 +6,11 @@
 //   - Handshake: HELLO 3 with the credentials, and SELECT for a database other
 //     than 0. CLIENT SETINFO and CLIENT MAINT_NOTIFICATIONS, which a Redis 7.0
 //     answers with errors, are off.
-//   - Retries: none, neither of commands (MaxRetries -1) nor of dials. A script
-//     that timed out may have run, and a hidden retry would be measured as one
-//     slow command. A cluster's MOVED, ASK and READONLY are followed three
-//     times: there the server has refused the command.
+//   - Retries: none, neither of commands (MaxRetries -1) nor of dials, unless
+//     Config.ReadRetries allows them for Get. A script that timed out may have
+//     run, and a hidden retry would be measured as one slow command. A
+//     cluster's MOVED, ASK and READONLY are followed three times: there the
+//     server has refused the command. Each is counted.
 //   - Timeouts: a command ends at its context's deadline, or after
 //     Config.Timeout when that is nearer, and its connection is closed. While a
 //     command waits for its reply, a context that is canceled before its
@@ -43,6 +44,11 @@ type driver struct {
 	cluster *redis.ClusterClient // nil for a standalone server
 	digests store.ScriptDigests
 	closed  atomic.Bool
+	calls   sync.Pool // of *call
+	// readRetries is how often a read may be written again, and retries how
+	// often any command was.
+	readRetries int
+	retries     atomic.Int64
 }
 
 // commander is what both of the library's clients can do.
@@ -63,10 +69,14 @@ func Dial(_ context.Context, cfg store.Config) (store.Driver, error) {
 	redis.SetLogger(silence{})
 	if cfg.ClusterMode {
 		c := redis.NewClusterClient(cluster(cfg, e))
-		return &driver{client: c, cluster: c}, nil
+		return &driver{client: c, cluster: c, readRetries: cfg.ReadRetries}, nil
 	}
-	return &driver{client: redis.NewClient(standalone(cfg, e))}, nil
+	return &driver{client: redis.NewClient(standalone(cfg, e)), readRetries: cfg.ReadRetries}, nil
 }
+
+// Retries counts the commands of Get, Eval and Unlink that the library has
+// written again: redirections, and repetitions of reads.
+func (d *driver) Retries() int64 { return d.retries.Load() }
 
 // silence drops the library's log.
 type silence struct{}
@@ -79,8 +89,8 @@ func (d *driver) Get(ctx context.Context, keys ...string) ([]string, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	cmd := onceStrings{redis.NewStringSliceCmd(ctx, arguments("mget", keys)...)}
-	if err := d.client.Process(ctx, cmd); err != nil {
+	cmd := redis.NewStringSliceCmd(ctx, arguments("mget", keys)...)
+	if err := d.process(ctx, cmd, d.readRetries); err != nil {
 		return nil, failure(ctx, "MGET", err)
 	}
 	return cmd.Val(), nil
@@ -104,11 +114,11 @@ func (d *driver) Eval(ctx context.Context, script *store.Script, keys []string, 
 
 // eval sends a complete EVALSHA or EVAL.
 func (d *driver) eval(ctx context.Context, line []any, keys int) ([]string, error) {
-	cmd := onceStrings{redis.NewStringSliceCmd(ctx, line...)}
+	cmd := redis.NewStringSliceCmd(ctx, line...)
 	if keys > 0 {
 		cmd.SetFirstKeyPos(3)
 	}
-	err := d.client.Process(ctx, cmd)
+	err := d.process(ctx, cmd, 0)
 	return cmd.Val(), err
 }
 
@@ -117,8 +127,8 @@ func (d *driver) Unlink(ctx context.Context, keys ...string) (int64, error) {
 	if len(keys) == 0 {
 		return 0, nil
 	}
-	cmd := onceInt{redis.NewIntCmd(ctx, arguments("unlink", keys)...)}
-	if err := d.client.Process(ctx, cmd); err != nil {
+	cmd := redis.NewIntCmd(ctx, arguments("unlink", keys)...)
+	if err := d.process(ctx, cmd, 0); err != nil {
 		return 0, failure(ctx, "UNLINK", err)
 	}
 	return cmd.Val(), nil
@@ -142,7 +152,7 @@ func (d *driver) Scan(ctx context.Context, prefix string, page func(keys []strin
 func scan(ctx context.Context, node commander, match string, page func(keys []string) error) error {
 	for cursor := uint64(0); ; {
 		cmd := redis.NewScanCmd(ctx, node.Process, "scan", cursor, "match", match, "count", scanCount)
-		if err := node.Process(ctx, cmd); err != nil {
+		if err := node.Process(ctx, &call{Cmder: cmd}); err != nil {
 			return failure(ctx, "SCAN", err)
 		}
 		var keys []string
@@ -165,7 +175,7 @@ func (d *driver) Ping(ctx context.Context) error {
 		return failure(ctx, "list primaries", err)
 	}
 	for _, node := range nodes {
-		if err := node.Process(ctx, redis.NewStatusCmd(ctx, "ping")); err != nil {
+		if err := node.Process(ctx, &call{Cmder: redis.NewStatusCmd(ctx, "ping")}); err != nil {
 			return failure(ctx, "PING", err)
 		}
 	}

@@ -14,6 +14,10 @@ func TestDriver(t *testing.T) {
 	}
 }
 
+func TestFakedServer(t *testing.T) {
+	drivertest.Faked(t, goredis.Dial, drivertest.Traits{})
+}
+
 func TestScriptsMatchTheirTwins(t *testing.T) {
 	for _, engine := range testservers.Engines() {
 		t.Run(engine, func(t *testing.T) { drivertest.Twins(t, engine, goredis.Dial) })

@@ -1,7 +1,9 @@
 package goredis
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/toriibench/toriibench/store"
+	"github.com/toriibench/toriibench/store/internal/wire"
 )
 
 const (
@@ -20,16 +23,30 @@ const (
 	topologyReload = 10 * time.Second
 )
 
-// idleConns is how many connections are kept open from the start: enough that
-// the first commands need not wait for a handshake, and few enough that a pool
-// that is too large does not cost the server anything.
-func idleConns(poolSize int) int {
-	return max(1, poolSize/8)
+// connections is the size of the pool, and how many of them are kept open from
+// the start: all that were asked for, and otherwise enough that the first
+// commands need not wait for a handshake, and few enough that a pool that is
+// too large does not cost the server anything.
+func connections(cfg store.Config) (pool, idle int) {
+	if cfg.Connections > 0 {
+		return cfg.Connections, cfg.Connections
+	}
+	return cfg.PoolSize, max(1, cfg.PoolSize/8)
+}
+
+// maxRetries is in the library's words, where 0 means three. A cluster client
+// repeats by itself, and would multiply what its nodes do.
+func maxRetries(cfg store.Config) int {
+	if cfg.ReadRetries == 0 || cfg.ClusterMode {
+		return -1
+	}
+	return cfg.ReadRetries
 }
 
 // standalone translates cfg for one server.
 func standalone(cfg store.Config, e store.Endpoint) *redis.Options {
-	return &redis.Options{
+	pool, idle := connections(cfg)
+	options := &redis.Options{
 		Addr:                     e.Addrs[0],
 		Username:                 e.Username,
 		Password:                 e.Password,
@@ -38,24 +55,43 @@ func standalone(cfg store.Config, e store.Endpoint) *redis.Options {
 		Protocol:                 3,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-		MaxRetries:               -1,
+		MaxRetries:               maxRetries(cfg),
+		MinRetryBackoff:          -1,
+		MaxRetryBackoff:          -1,
 		DialerRetries:            1,
 		DialTimeout:              cfg.DialTimeout,
 		ReadTimeout:              cfg.Timeout,
 		WriteTimeout:             cfg.Timeout,
 		PoolTimeout:              cfg.Timeout,
 		ContextTimeoutEnabled:    true,
-		PoolSize:                 cfg.PoolSize,
-		MinIdleConns:             idleConns(cfg.PoolSize),
+		PoolSize:                 pool,
+		MinIdleConns:             idle,
 		PipelinePoolSize:         -1,
 	}
+	options.Dialer = guarded(redis.NewDialer(options))
+	return options
 }
+
+// guarded keeps replies from the library that would make it panic.
+func guarded(dial dialer) dialer {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return wire.Guard(conn), nil
+	}
+}
+
+// dialer connects.
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // cluster translates cfg for a cluster.
 func cluster(cfg store.Config, e store.Endpoint) *redis.ClusterOptions {
 	one := standalone(cfg, e)
 	return &redis.ClusterOptions{
 		Addrs:                      e.Addrs,
+		Dialer:                     one.Dialer,
 		Username:                   one.Username,
 		Password:                   one.Password,
 		TLSConfig:                  one.TLSConfig,
@@ -64,6 +100,8 @@ func cluster(cfg store.Config, e store.Endpoint) *redis.ClusterOptions {
 		MaintNotificationsConfig:   one.MaintNotificationsConfig,
 		MaxRedirects:               maxRedirects,
 		MaxRetries:                 one.MaxRetries,
+		MinRetryBackoff:            one.MinRetryBackoff,
+		MaxRetryBackoff:            one.MaxRetryBackoff,
 		DialerRetries:              one.DialerRetries,
 		DialTimeout:                one.DialTimeout,
 		ReadTimeout:                one.ReadTimeout,
@@ -84,14 +122,15 @@ func cluster(cfg store.Config, e store.Endpoint) *redis.ClusterOptions {
 // are shown as what Open makes of them.
 func Settings(cfg store.Config) map[string]string {
 	cfg = cfg.WithDefaults()
+	pool, idle := connections(cfg)
 	s := map[string]string{
 		"library":             "github.com/redis/go-redis/v9 " + redis.Version(),
 		"handshake":           "HELLO 3 [AUTH], then SELECT when the database is not 0; no CLIENT SETINFO, no CLIENT MAINT_NOTIFICATIONS",
 		"protocol":            "RESP3",
 		"client_side_caching": "off",
 		"pipelining":          "none: one command at a time on each connection",
-		"connections":         fmt.Sprintf("pool of %d, %d kept idle", cfg.PoolSize, idleConns(cfg.PoolSize)),
-		"retries":             "0; one dial for each attempt",
+		"connections":         fmt.Sprintf("pool of %d, %d kept idle", pool, idle),
+		"retries":             retries(cfg),
 		"redirects":           "none",
 		"dial_timeout":        cfg.DialTimeout.String(),
 		"command_timeout":     "the context's deadline, at most " + cfg.Timeout.String() + "; then the connection is closed",
@@ -104,4 +143,13 @@ func Settings(cfg store.Config) map[string]string {
 		s["topology"] = "CLUSTER SLOTS, at MOVED and every " + topologyReload.String()
 	}
 	return s
+}
+
+// retries says what is repeated.
+func retries(cfg store.Config) string {
+	if cfg.ReadRetries == 0 {
+		return "0; one dial for each attempt"
+	}
+	return fmt.Sprintf("MGET up to %d times, at once, after broken connections, timeouts of the client, and LOADING, READONLY, CLUSTERDOWN, "+
+		"TRYAGAIN, MASTERDOWN, NOREPLICAS and too many clients; others 0; one dial for each attempt", cfg.ReadRetries)
 }

@@ -16,7 +16,9 @@ type Bare struct{ client valkey.Client }
 // DialBare connects to the servers of cfg over as many connections per node as
 // [Connections] makes of its argument; 0 leaves them to cfg, as in a driver.
 func DialBare(ctx context.Context, cfg store.Config, connections int) (*Bare, error) {
-	client, err := dial(ctx, cfg.WithDefaults(), connections)
+	client, err := dial(ctx, cfg.WithDefaults(), connections, func(opts *valkey.ClientOption) {
+		opts.DialCtxFn = new(tap).dial
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -55,16 +57,20 @@ func Connections(n int) int {
 func DialConnections(n int) store.Dial {
 	return func(ctx context.Context, cfg store.Config) (store.Driver, error) {
 		cfg = cfg.WithDefaults()
-		client, err := dial(ctx, cfg, n)
-		if err != nil {
-			return nil, err
-		}
-		return &driver{client: client, cluster: cfg.ClusterMode}, nil
+		d := &driver{cluster: cfg.ClusterMode, retryReads: cfg.ReadRetries > 0}
+		d.tap.cluster = cfg.ClusterMode
+		d.repeats.most = cfg.ReadRetries
+		client, err := dial(ctx, cfg, n, func(opts *valkey.ClientOption) {
+			opts.DialCtxFn, opts.RetryDelay = d.tap.dial, d.repeats.delay
+		})
+		d.client = client
+		return d, err
 	}
 }
 
-// dial connects over n connections per node; 0 leaves them to cfg.
-func dial(ctx context.Context, cfg store.Config, n int) (valkey.Client, error) {
+// dial connects over n connections per node; 0 leaves them to cfg. adapt may
+// change the options.
+func dial(ctx context.Context, cfg store.Config, n int, adapt func(*valkey.ClientOption)) (valkey.Client, error) {
 	e, err := cfg.Endpoint()
 	if err != nil {
 		return nil, err
@@ -76,6 +82,7 @@ func dial(ctx context.Context, cfg store.Config, n int) (valkey.Client, error) {
 	if opts.PipelineMultiplex == 0 {
 		opts.PipelineMultiplex = -1 // the library's word for one connection
 	}
+	adapt(&opts)
 	client, err := connect(ctx, opts)
 	if err != nil {
 		return nil, failure(ctx, "connect", err)

@@ -25,12 +25,17 @@ const (
 	maxRedirects = 3
 )
 
-// multiplex is the base-2 logarithm of the connections per node: at most
-// maxMultiplex, and no more connections than the pool may have. More would only
-// thin out the pipelines that the library gains its speed from. The library
-// takes 0 for "decide yourself" and -1 for one connection.
-func multiplex(poolSize int) int {
-	n := min(maxMultiplex, bits.Len(uint(max(1, poolSize)))-1)
+// multiplex is the base-2 logarithm of the connections per node: as many as were
+// asked for, rounded down to what the library can, a power of two up to 256.
+// Otherwise it is at most maxMultiplex, and no more connections than the pool
+// may have; more would only thin out the pipelines that the library gains its
+// speed from. The library takes 0 for "decide yourself" and -1 for one connection.
+func multiplex(cfg store.Config) int {
+	most, wanted := maxMultiplex, cfg.PoolSize
+	if cfg.Connections > 0 {
+		most, wanted = valkey.MaxPipelineMultiplex, cfg.Connections
+	}
+	n := min(most, bits.Len(uint(max(1, wanted)))-1)
 	if n == 0 {
 		return -1
 	}
@@ -38,8 +43,8 @@ func multiplex(poolSize int) int {
 }
 
 // connections is the number of connections per node.
-func connections(poolSize int) int {
-	return 1 << max(0, multiplex(poolSize))
+func connections(cfg store.Config) int {
+	return 1 << max(0, multiplex(cfg))
 }
 
 // options translates cfg.
@@ -54,9 +59,9 @@ func options(cfg store.Config, e store.Endpoint) valkey.ClientOption {
 		ClusterOption:     valkey.ClusterOption{MaxMovedRedirections: maxRedirects},
 		ClientSetInfo:     valkey.DisableClientSetInfo,
 		DisableCache:      true,
-		DisableRetry:      true,
+		DisableRetry:      cfg.ReadRetries == 0,
 		AlwaysPipelining:  true,
-		PipelineMultiplex: multiplex(cfg.PoolSize),
+		PipelineMultiplex: multiplex(cfg),
 		Dialer:            net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: idlePing},
 		ConnWriteTimeout:  cfg.Timeout,
 	}
@@ -74,8 +79,8 @@ func Settings(cfg store.Config) map[string]string {
 		"protocol":            "RESP3",
 		"client_side_caching": "off",
 		"pipelining":          "always: commands of all callers share the connections",
-		"connections":         fmt.Sprintf("%d multiplexed, opened when first used", connections(cfg.PoolSize)),
-		"retries":             "0; one dial for each attempt",
+		"connections":         wires(cfg),
+		"retries":             retries(cfg),
 		"redirects":           "none",
 		"dial_timeout":        cfg.DialTimeout.String(),
 		"command_timeout": "the context's deadline; a connection that stays silent is closed after " +
@@ -90,4 +95,27 @@ func Settings(cfg store.Config) map[string]string {
 		s["topology"] = "CLUSTER SLOTS below version 8, CLUSTER SHARDS from it on; at MOVED and when a connection breaks"
 	}
 	return s
+}
+
+// wires says how many connections there are, and how many were asked for when
+// that is another number.
+func wires(cfg store.Config) string {
+	n := connections(cfg)
+	if cfg.Connections == 0 || n == cfg.Connections {
+		return fmt.Sprintf("%d multiplexed, opened when first used", n)
+	}
+	return fmt.Sprintf("%d multiplexed, opened when first used (%d were asked for; the library has powers of two up to %d)",
+		n, cfg.Connections, 1<<valkey.MaxPipelineMultiplex)
+}
+
+// retries says what is repeated.
+func retries(cfg store.Config) string {
+	if cfg.ReadRetries == 0 {
+		return "0; one dial for each attempt"
+	}
+	text := fmt.Sprintf("MGET up to %d times, at once, after broken connections and LOADING", cfg.ReadRetries)
+	if cfg.ClusterMode {
+		text += ", CLUSTERDOWN and TRYAGAIN"
+	}
+	return text + "; others 0; one dial for each attempt"
 }

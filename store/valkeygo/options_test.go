@@ -11,12 +11,25 @@ import (
 
 func TestConnectionsFollowThePool(t *testing.T) {
 	for pool, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 64: 4, 10_000: 4} {
-		if got := connections(pool); got != want {
+		if got := connections(store.Config{PoolSize: pool}); got != want {
 			t.Errorf("a pool of %d makes %d connections, want %d", pool, got, want)
 		}
 	}
-	if multiplex(1) != -1 {
-		t.Errorf("a pool of 1 is %d, which the library takes for its default", multiplex(1))
+	if n := multiplex(store.Config{PoolSize: 1}); n != -1 {
+		t.Errorf("a pool of 1 is %d, which the library takes for its default", n)
+	}
+}
+
+func TestConnectionsAreTheNearestThatTheLibraryHas(t *testing.T) {
+	for wanted, want := range map[int]int{1: 1, 16: 16, 24: 16, 256: 256, 4096: 256} {
+		cfg := store.Config{Connections: wanted}
+		if got := connections(cfg); got != want {
+			t.Errorf("%d connections become %d, want %d", wanted, got, want)
+		}
+		told := Settings(cfg)["connections"]
+		if !strings.HasPrefix(told, fmt.Sprint(want, " ")) || strings.Contains(told, "asked for") != (wanted != want) {
+			t.Errorf("%d connections are told as %q", wanted, told)
+		}
 	}
 }
 

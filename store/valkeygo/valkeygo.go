@@ -6,9 +6,10 @@
 //   - Handshake: HELLO 3 with the credentials, and SELECT for a database other
 //     than 0, in one pipeline. CLIENT TRACKING and CLIENT SETINFO are off, and
 //     so is the search for a cluster on a standalone server (CLUSTER SLOTS).
-//   - Retries: none. By itself the library repeats reads until their deadline,
-//     and scripts never. A cluster's MOVED and ASK are followed three times:
-//     there the server has refused the command.
+//   - Retries: none, unless Config.ReadRetries allows them for Get. By itself
+//     the library repeats reads until their deadline, and scripts never. A
+//     cluster's MOVED and ASK are followed three times: there the server has
+//     refused the command. Each is counted.
 //   - Timeouts: a command ends with its context at once, and its connection
 //     lives on. A connection that receives nothing for a second is tried with a
 //     PING, and closed when that takes longer than Config.Timeout; everything
@@ -46,6 +47,10 @@ type driver struct {
 	cluster bool
 	digests store.ScriptDigests
 	close   sync.Once
+	tap     tap
+	// retryReads marks reads as what the library may repeat.
+	retryReads bool
+	repeats    repeats
 }
 
 // Dial connects and makes a driver.
@@ -82,33 +87,21 @@ func connect(ctx context.Context, opts valkey.ClientOption) (valkey.Client, erro
 	}
 }
 
-// Get is an MGET. Only the first key is marked as one: it names the slot that
-// all keys lie in. The library's own builder panics when they do not; the
-// server replies with an error.
+// Get is an MGET.
 func (d *driver) Get(ctx context.Context, keys ...string) ([]string, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	cmd := d.client.B().Arbitrary("MGET").Keys(keys[0]).Args(keys[1:]...).Build()
-	return texts(ctx, "MGET", d.client.Do(ctx, cmd))
+	return texts(ctx, "MGET", d.do(ctx, command{name: "MGET", keys: keys, repeat: d.retryReads}))
 }
 
 // Eval is an EVALSHA, and an EVAL when the server does not know the script.
 func (d *driver) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
-	res := d.client.Do(ctx, d.evaluation("EVALSHA", *d.digests.Of(script), keys, args))
+	res := d.do(ctx, command{name: "EVALSHA", script: *d.digests.Of(script), keys: keys, args: args})
 	if reply, ok := serverError(res.Error()); ok && store.NoScript(reply) {
-		res = d.client.Do(ctx, d.evaluation("EVAL", script.Lua, keys, args))
+		res = d.do(ctx, command{name: "EVAL", script: script.Lua, keys: keys, args: args})
 	}
 	return texts(ctx, "script "+script.Name, res)
-}
-
-// evaluation builds an EVALSHA or EVAL.
-func (d *driver) evaluation(name, script string, keys, args []string) valkey.Completed {
-	cmd := d.client.B().Arbitrary(name, script, strconv.Itoa(len(keys)))
-	if len(keys) > 0 {
-		cmd = cmd.Keys(keys[0]).Args(keys[1:]...)
-	}
-	return cmd.Args(args...).Build()
 }
 
 // Unlink is an UNLINK.
@@ -116,8 +109,7 @@ func (d *driver) Unlink(ctx context.Context, keys ...string) (int64, error) {
 	if len(keys) == 0 {
 		return 0, nil
 	}
-	cmd := d.client.B().Arbitrary("UNLINK").Keys(keys[0]).Args(keys[1:]...).Build()
-	n, err := d.client.Do(ctx, cmd).AsInt64()
+	n, err := d.do(ctx, command{name: "UNLINK", keys: keys}).AsInt64()
 	if err != nil {
 		return 0, failure(ctx, "UNLINK", err)
 	}
@@ -138,10 +130,11 @@ func (d *driver) Scan(ctx context.Context, prefix string, page func(keys []strin
 	return nil
 }
 
-// scan walks through the keys of one server.
+// scan walks through the keys of one server. The library's own builder would
+// mark the command as one to repeat.
 func scan(ctx context.Context, node valkey.Client, match string, page func(keys []string) error) error {
 	for cursor := uint64(0); ; {
-		cmd := node.B().Scan().Cursor(cursor).Match(match).Count(scanCount).Build()
+		cmd := node.B().Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", match, "COUNT", strconv.Itoa(scanCount)).Build()
 		entry, err := node.Do(ctx, cmd).AsScanEntry()
 		if err != nil {
 			return failure(ctx, "SCAN", err)

@@ -14,6 +14,10 @@ func TestDriver(t *testing.T) {
 	}
 }
 
+func TestFakedServer(t *testing.T) {
+	drivertest.Faked(t, valkeygo.Dial, drivertest.Traits{Multiplexed: true})
+}
+
 func TestScriptsMatchTheirTwins(t *testing.T) {
 	for _, engine := range testservers.Engines() {
 		t.Run(engine, func(t *testing.T) { drivertest.Twins(t, engine, valkeygo.Dial) })

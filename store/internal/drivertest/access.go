@@ -106,6 +106,9 @@ func speaksTLS(t *testing.T, s setup) {
 	if got := server.Do(t, "GET", "k0"); got != "v" {
 		t.Errorf("the server has %v", got)
 	}
+	if trace, err := traced(t, get(d, "k0")); err != nil || trace.Commands != 1 || trace.Unseen != 0 || trace.Wire == 0 {
+		t.Errorf("through TLS a trace is %+v and %v", trace, err)
+	}
 	mustBe(t, s.use(t, store.Config{URLs: []string{url}}), store.ErrUnavailable)
 	mustBe(t, s.use(t, store.Config{URLs: []string{server.URL()}, TLSEnabled: true, DialTimeout: time.Second}), store.ErrUnavailable)
 }

@@ -222,6 +222,12 @@ func followsMove(t *testing.T, nodes []*testservers.Server, d store.Driver) {
 	for _, n := range []*testservers.Server{to, from, nodes[2]} {
 		n.Do(t, "CLUSTER", "SETSLOT", slot, "NODE", id)
 	}
+	before := retries(t, d)
+	defer func() {
+		if n := retries(t, d) - before; n < 1 {
+			t.Errorf("%d redirections were counted", n)
+		}
+	}()
 	for range 3 {
 		if got, err := d.Eval(t.Context(), echo(), []string{key}); err != nil || got[0] != key {
 			t.Errorf("got %q and %v", got, err)

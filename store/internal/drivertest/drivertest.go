@@ -44,6 +44,7 @@ func Run(t *testing.T, engine string, dial store.Dial) {
 		{"does not run a timed-out script again", runsScriptsOnce},
 		{"reports a server killed in use as unavailable and finds the next one", survivesKill},
 		{"reports a server that is not there as unavailable", reportsNobodyThere},
+		{"tells where the time of a command went", tracesReal},
 		{"keeps to its pool", keepsToPool},
 		{"leaves nothing behind when closed", leavesNothing},
 	} {
