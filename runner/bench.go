@@ -95,7 +95,11 @@ func (p *program) bench(ctx context.Context, o *benchOptions) error {
 	if err != nil {
 		return usage(err)
 	}
-	live, err := listenMetrics(ctx, o.metricsListen)
+	loop := openLoop()
+	if o.closed > 0 {
+		loop = closedLoop()
+	}
+	live, err := listenMetrics(ctx, o.metricsListen, loop)
 	if err != nil {
 		return usage(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -46,8 +47,9 @@ func checkMetricsAddress(address string) error {
 	return nil
 }
 
-// listenMetrics answers at address until close. An empty address gives nil.
-func listenMetrics(ctx context.Context, address string) (*metrics, error) {
+// listenMetrics answers at address until close, with what the loop measures. An
+// empty address gives nil.
+func listenMetrics(ctx context.Context, address string, loop liveTime) (*metrics, error) {
 	if address == "" {
 		return nil, nil //nolint:nilnil // Nil is one that does nothing.
 	}
@@ -58,7 +60,7 @@ func listenMetrics(ctx context.Context, address string) (*metrics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--metrics-listen %s: %w", address, err)
 	}
-	m := &metrics{live: newLiveRun(time.Now()), url: "http://" + listener.Addr().String() + "/metrics"}
+	m := &metrics{live: newLiveRun(time.Now(), loop), url: "http://" + listener.Addr().String() + "/metrics"}
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(m.live); err != nil {
 		return nil, errors.Join(fmt.Errorf("register metrics: %w", err), listener.Close())
@@ -97,10 +99,33 @@ func (m *metrics) close() {
 // cellLabels name a cell.
 type cellLabels struct{ scenario, target, client string }
 
+// liveTime is what a loop measures of an operation.
+type liveTime struct {
+	name, help string
+	of         func(load.OpResult) *hdrhistogram.Histogram
+}
+
+// openLoop measures response times.
+func openLoop() liveTime {
+	return liveTime{
+		"toriibench_response_seconds", "Response time of operations, from when they were due.",
+		func(o load.OpResult) *hdrhistogram.Histogram { return o.Response },
+	}
+}
+
+// closedLoop measures no latency, and so has a name of its own.
+func closedLoop() liveTime {
+	return liveTime{
+		"toriibench_closed_loop_service_seconds", "Service time of operations in a closed loop: not a latency.",
+		func(o load.OpResult) *hdrhistogram.Histogram { return o.Service },
+	}
+}
+
 // liveRun is what has been measured so far. It is safe for concurrent use.
 type liveRun struct {
 	created  time.Time
-	response *prometheus.Desc
+	loop     liveTime
+	times    *prometheus.Desc
 	counters []counter
 
 	mu struct {
@@ -109,10 +134,10 @@ type liveRun struct {
 	}
 }
 
-// liveCell is a cell's totals and its operations' response times.
+// liveCell is a cell's totals and its operations' times.
 type liveCell struct {
-	totals   load.Totals
-	response map[string]*nativeHistogram
+	totals load.Totals
+	times  map[string]*nativeHistogram
 }
 
 // counter is one of a cell's totals.
@@ -121,15 +146,15 @@ type counter struct {
 	of   func(load.Totals) int64
 }
 
-func newLiveRun(created time.Time) *liveRun {
+func newLiveRun(created time.Time, loop liveTime) *liveRun {
 	cell := []string{"scenario", "target", "client"}
 	count := func(what, help string, of func(load.Totals) int64) counter {
 		return counter{prometheus.NewDesc("toriibench_operations_"+what+"_total", help, cell, nil), of}
 	}
 	l := &liveRun{
 		created: created,
-		response: prometheus.NewDesc("toriibench_response_seconds",
-			"Response time of operations, from when they were due.", append(cell, "operation"), nil),
+		loop:    loop,
+		times:   prometheus.NewDesc(loop.name, loop.help, append(cell, "operation"), nil),
 		counters: []counter{
 			count("offered", "Operations that became due.", func(t load.Totals) int64 { return t.Offered }),
 			count("sent", "Operations that were started.", func(t load.Totals) int64 { return t.Sent }),
@@ -149,7 +174,7 @@ func (l *liveRun) add(labels cellLabels, i load.Interval) {
 	defer l.mu.Unlock()
 	cell := l.mu.cells[labels]
 	if cell == nil {
-		cell = &liveCell{response: map[string]*nativeHistogram{}}
+		cell = &liveCell{times: map[string]*nativeHistogram{}}
 		l.mu.cells[labels] = cell
 	}
 	cell.totals.Offered += i.Offered
@@ -158,18 +183,18 @@ func (l *liveRun) add(labels cellLabels, i load.Interval) {
 	cell.totals.Errors += i.Errors
 	cell.totals.Timeouts += i.Timeouts
 	for _, op := range i.Operations {
-		h := cell.response[op.Name]
+		h := cell.times[op.Name]
 		if h == nil {
 			h = newNativeHistogram()
-			cell.response[op.Name] = h
+			cell.times[op.Name] = h
 		}
-		h.add(op.Response)
+		h.add(l.loop.of(op))
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (l *liveRun) Describe(out chan<- *prometheus.Desc) {
-	out <- l.response
+	out <- l.times
 	for _, c := range l.counters {
 		out <- c.desc
 	}
@@ -184,10 +209,10 @@ func (l *liveRun) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(c.of(cell.totals)),
 				labels.scenario, labels.target, labels.client)
 		}
-		for operation, h := range cell.response {
-			m, err := h.metric(l.response, l.created, labels.scenario, labels.target, labels.client, operation)
+		for operation, h := range cell.times {
+			m, err := h.metric(l.times, l.created, labels.scenario, labels.target, labels.client, operation)
 			if err != nil {
-				m = prometheus.NewInvalidMetric(l.response, err)
+				m = prometheus.NewInvalidMetric(l.times, err)
 			}
 			out <- m
 		}

@@ -105,7 +105,7 @@ func interval(h *hdrhistogram.Histogram) load.Interval {
 }
 
 func TestPrometheusSeesWhatTheHistogramsHold(t *testing.T) {
-	m, err := listenMetrics(t.Context(), "127.0.0.1:0")
+	m, err := listenMetrics(t.Context(), "127.0.0.1:0", openLoop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +168,29 @@ func assertLike(t *testing.T, got *dto.Histogram, want *hdrhistogram.Histogram) 
 	}
 }
 
+// What a closed loop measures must not be taken for a response time.
+func TestClosedLoopIsNoResponseTimeForPrometheusEither(t *testing.T) {
+	m, err := listenMetrics(t.Context(), "127.0.0.1:0", closedLoop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	service := latencies(t, 1, 1000, 0.5)
+	m.observe(cellLabels{"s", "t", "c"}, load.Interval{Operations: []load.OpResult{{Name: "get", Service: service}}})
+	families, err := scrape(t.Context(), m.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if families["toriibench_response_seconds"] != nil {
+		t.Error("it has a response time")
+	}
+	metrics := families["toriibench_closed_loop_service_seconds"].GetMetric()
+	if len(metrics) != 1 {
+		t.Fatalf("%d service times", len(metrics))
+	}
+	assertLike(t, metrics[0].GetHistogram(), service)
+}
+
 func TestNativeHistogramCoarsensInsteadOfGrowing(t *testing.T) {
 	if f := math.Exp2(math.Exp2(-nativeSchema)); f > 1.05 || f*f < 1.05 {
 		t.Errorf("buckets grow by %v, want the most under 1.05", f)
@@ -178,7 +201,7 @@ func TestNativeHistogramCoarsensInsteadOfGrowing(t *testing.T) {
 	if len(n.buckets) > maxNativeBuckets || n.schema >= nativeSchema {
 		t.Errorf("%d buckets with schema %d", len(n.buckets), n.schema)
 	}
-	m, err := n.metric(newLiveRun(time.Now()).response, time.Now(), "s", "t", "c", "o")
+	m, err := n.metric(newLiveRun(time.Now(), openLoop()).times, time.Now(), "s", "t", "c", "o")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +253,7 @@ func TestTakenPortIsToldBeforeAnythingStarts(t *testing.T) {
 }
 
 func TestMetricsThatNobodyAskedForDoNothing(t *testing.T) {
-	m, err := listenMetrics(t.Context(), "")
+	m, err := listenMetrics(t.Context(), "", openLoop())
 	if err != nil || m != nil {
 		t.Fatal(m, err)
 	}
@@ -239,7 +262,7 @@ func TestMetricsThatNobodyAskedForDoNothing(t *testing.T) {
 }
 
 func TestClosedMetricsLeaveNothing(t *testing.T) {
-	m, err := listenMetrics(t.Context(), "127.0.0.1:0")
+	m, err := listenMetrics(t.Context(), "127.0.0.1:0", openLoop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +371,7 @@ func BenchmarkMetricsSecond(b *testing.B) {
 	for n := range 9 {
 		i.Operations = append(i.Operations, load.OpResult{Name: string(rune('a' + n)), Response: h})
 	}
-	l := newLiveRun(time.Now())
+	l := newLiveRun(time.Now(), openLoop())
 	for b.Loop() {
 		l.add(cellLabels{"s", "t", "c"}, i)
 	}
