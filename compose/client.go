@@ -98,21 +98,40 @@ func knock(ctx context.Context, network, addr string) error {
 
 // serverInfo asks the server at rawURL for INFO fields as key and value.
 func serverInfo(ctx context.Context, rawURL string, sections ...string) (map[string]string, error) {
+	var text string
+	err := once(ctx, rawURL, "INFO", func(ctx context.Context, client *redis.Client) (err error) {
+		text, err = client.Info(ctx, sections...).Result()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return parseInfo(text), nil
+}
+
+// resetStats sets the counters of the server at rawURL back to 0.
+func resetStats(ctx context.Context, rawURL string) error {
+	return once(ctx, rawURL, "CONFIG RESETSTAT", func(ctx context.Context, client *redis.Client) error {
+		return client.ConfigResetStat(ctx).Err()
+	})
+}
+
+// once asks the server at rawURL one thing, called what, on a connection of its own.
+func once(ctx context.Context, rawURL, what string, ask func(context.Context, *redis.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	opts, err := clientOptions(rawURL)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := knock(ctx, opts.Network, opts.Addr); err != nil {
-		return nil, err
+		return err
 	}
 	client := redis.NewClient(opts)
-	text, err := client.Info(ctx, sections...).Result()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ask %s for INFO: %w", redact(rawURL), err), client.Close())
+	if err := ask(ctx, client); err != nil {
+		return errors.Join(fmt.Errorf("ask %s for %s: %w", redact(rawURL), what, err), client.Close())
 	}
-	return parseInfo(text), client.Close()
+	return client.Close()
 }
 
 // parseInfo reads INFO's lines of key:value; section titles and blank lines

@@ -85,6 +85,8 @@ type Topology struct {
 type node interface {
 	// info asks the server for INFO fields; no section means the default ones.
 	info(ctx context.Context, sections ...string) (map[string]string, error)
+	// resetStats sets the server's counters back to 0.
+	resetStats(ctx context.Context) error
 	// died is closed when the server ends without close; nil when the provider
 	// cannot tell.
 	died() <-chan struct{}
@@ -170,6 +172,16 @@ func (t *Topology) Info(ctx context.Context, sections ...string) (map[string]str
 		return nil, err
 	}
 	return n.info(ctx, sections...)
+}
+
+// ResetStats sets the counters of INFO back to 0 on every server (CONFIG
+// RESETSTAT). A server that somebody else runs is left alone: that is an error.
+func (t *Topology) ResetStats(ctx context.Context) error {
+	var errs []error
+	for _, n := range t.nodes {
+		errs = append(errs, n.resetStats(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // KillNode ends server i at once, with no chance to tidy up, as a crash would.

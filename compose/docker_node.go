@@ -174,6 +174,9 @@ func portTaken(cause error) bool {
 	return strings.Contains(text, "address already in use") || strings.Contains(text, "could not create server tcp listening socket")
 }
 
+// resetStats is part of node.
+func (n *containerNode) resetStats(ctx context.Context) error { return resetStats(ctx, n.rawURL) }
+
 // info is part of node. It refuses the answer of another server that took the
 // port after this one ended.
 func (n *containerNode) info(ctx context.Context, sections ...string) (map[string]string, error) {

@@ -10,7 +10,7 @@ import (
 )
 
 // errNotOurs is the answer to a wish to harm a server that somebody else runs.
-var errNotOurs = errors.New("an external server is not ours to kill")
+var errNotOurs = errors.New("an external server is not ours to kill or to reset")
 
 // External returns the provider of servers that run already and that a URL
 // names: redis, rediss, valkey or valkeys://[user:password@]host[:port][/database].

@@ -82,6 +82,11 @@ func (n *externalNode) info(ctx context.Context, sections ...string) (map[string
 	return serverInfo(ctx, n.rawURL, sections...)
 }
 
+// resetStats is part of node. It always fails.
+func (n *externalNode) resetStats(context.Context) error {
+	return fmt.Errorf("reset the counters of %s: %w", redact(n.rawURL), errNotOurs)
+}
+
 // died is part of node.
 func (n *externalNode) died() <-chan struct{} { return n.gone }
 

@@ -121,6 +121,9 @@ func tailFile(path string) (string, error) {
 	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n"), nil
 }
 
+// resetStats is part of node.
+func (p *process) resetStats(ctx context.Context) error { return resetStats(ctx, p.url) }
+
 // info is part of node. It refuses the answer of another server that took the
 // port after this one ended.
 func (p *process) info(ctx context.Context, sections ...string) (map[string]string, error) {

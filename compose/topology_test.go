@@ -29,6 +29,12 @@ type countedNode struct {
 	gone   chan struct{}
 	fault  error
 	closed int
+	resets int
+}
+
+func (n *countedNode) resetStats(context.Context) error {
+	n.resets++
+	return errNotOurs
 }
 
 func (*countedNode) info(context.Context, ...string) (map[string]string, error) {
@@ -51,6 +57,9 @@ func (n *countedNode) close(context.Context) error {
 func TestTopologyOfSeveral(t *testing.T) {
 	first, second := &countedNode{gone: make(chan struct{})}, &countedNode{gone: make(chan struct{})}
 	topo := newTopology(Target{Engine: Redis, Topology: "replicated"}, "test", nil, first, second)
+	if err := topo.ResetStats(t.Context()); !errors.Is(err, errNotOurs) || first.resets != 1 || second.resets != 1 {
+		t.Errorf("ResetStats() = %v after %d and %d resets, want the fault and 1 of each", err, first.resets, second.resets)
+	}
 	hooks := 0
 	topo.onCloseDo(func(context.Context) error { hooks++; return nil })
 	for i := range 2 {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -63,7 +64,7 @@ func checkCell(c *Cell) error {
 	default:
 		return fmt.Errorf("its verdict is %q, not valid, degraded or invalid", c.Verdict)
 	}
-	return firstError(c, checkCounts, checkNumbers, checkOperations, checkInvariants, checkSeries, checkMachine)
+	return firstError(c, checkCounts, checkNumbers, checkOperations, checkInvariants, checkSeries, checkMachine, checkServerView)
 }
 
 func firstError(c *Cell, checks ...func(*Cell) error) error {
@@ -146,14 +147,79 @@ func checkOperation(o Operation) error {
 	}); err != nil {
 		return err
 	}
-	for name, p := range map[string]Percentiles{"response_us": o.Response, "service_us": o.Service, "lag_us": o.Lag} {
+	if err := checkPercentiles(map[string]Percentiles{"response_us": o.Response, "service_us": o.Service, "lag_us": o.Lag}); err != nil {
+		return err
+	}
+	if err := checkParts(o.Parts); err != nil {
+		return fmt.Errorf("its parts: %w", err)
+	}
+	return checkIntervals(o.ResponseCI)
+}
+
+func checkPercentiles(all map[string]Percentiles) error {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		p := all[name]
 		for _, v := range []*float64{p.P50, p.P90, p.P99, p.P999, p.Max, p.Mean} {
 			if err := optional(name, v); err != nil {
 				return err
 			}
 		}
 	}
-	return checkIntervals(o.ResponseCI)
+	return nil
+}
+
+func checkParts(p *Parts) error {
+	if p == nil {
+		return nil
+	}
+	if err := counts(map[string]int64{"count": p.Count}); err != nil {
+		return err
+	}
+	return checkPercentiles(map[string]Percentiles{"queue_us": p.Queue, "wire_us": p.Wire, "rest_us": p.Rest})
+}
+
+// checkServerView looks at what the server and the client library have counted.
+func checkServerView(c *Cell) error {
+	if c.Retries != nil {
+		if err := counts(map[string]int64{"client_retries": *c.Retries}); err != nil {
+			return err
+		}
+	}
+	if c.ServerView == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.ServerView.Commands)) {
+		if err := checkCommand(c.ServerView.Commands[name]); err != nil {
+			return fmt.Errorf("its server_view of %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func checkCommand(c Command) error {
+	if err := counts(map[string]int64{"calls": c.Calls, "rejected": c.Rejected, "failed": c.Failed}); err != nil {
+		return err
+	}
+	if err := amount("us_per_call", c.CPU); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Latency)) {
+		if err := CheckLatency(name, c.Latency[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckLatency says what is wrong with an entry of [Command].Latency: a name that
+// is no percentile such as "p99.9", or a value that is not finite or below 0.
+func CheckLatency(name string, us float64) error {
+	digits, ok := strings.CutPrefix(name, "p")
+	q, err := strconv.ParseFloat(digits, 64)
+	if !ok || err != nil || !finite(q) || q < 0 || q > 100 {
+		return fmt.Errorf("its latency_us holds %q, which is no percentile", name)
+	}
+	return amount("latency_us of "+name, us)
 }
 
 func checkIntervals(all map[string]Bounds) error {

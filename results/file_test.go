@@ -34,6 +34,7 @@ func sampleRun() *Run {
 			Offered:  100, Sent: 99, Dropped: 1, Errors: 2, Timeouts: 1, Seconds: 10,
 			Operations: map[string]Operation{"validate": {
 				Count: 99, Errors: 2, Timeouts: 1, Response: p, Service: p, Lag: p,
+				Parts:      &Parts{Count: 31, Queue: Percentiles{Max: ptr(12.5)}, Wire: Percentiles{Max: ptr(170)}, Rest: Percentiles{Max: ptr(8)}},
 				ResponseCI: map[string]Bounds{"p50": {Low: ptr(175.5), High: ptr(184.5), Correlation: 2.5}, "p99": {Low: ptr(850)}},
 			}},
 			Invariants:   map[string]Invariant{"no-expired-session-served": {Checked: 5, Violated: 1, Example: "session 4"}},
@@ -43,7 +44,11 @@ func sampleRun() *Run {
 				P50: []*float64{ptr(1), nil}, P99: []*float64{ptr(2), nil}, Max: []*float64{ptr(3), nil},
 			},
 			Machine: []Second{{CPU: ptr(23.5), Pressure: ptr(31.5), Steal: ptr(0.25), GCs: 2, GCPause: 87, Sched: 61, InFlight: 3}},
-			Marks:   []Mark{{At: 4, Label: "50,000 sessions expire"}}, ErrorSamples: []string{"i/o timeout"},
+			Retries: new(int64(7)),
+			ServerView: &ServerView{Commands: map[string]Command{
+				"mget": {Calls: 95, CPU: 6.5, Rejected: 4, Failed: 6, Latency: map[string]float64{"p99.9": 11.5}},
+			}},
+			Marks: []Mark{{At: 4, Label: "50,000 sessions expire"}}, ErrorSamples: []string{"i/o timeout"},
 			ServerCPUPerOp: ptr(11.5), BytesPerSession: ptr(612),
 		}},
 	}
@@ -173,6 +178,14 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"a trial below zero", `"lag_p99_us": 90`, `"lag_p99_us": -90`, "doctor: trial 1: its lag_p99_us is -90"},
 		{"pressure below zero", `"cpu_pressure_percent": 1.5`, `"cpu_pressure_percent": -1`, "doctor: its cpu_pressure_percent is -1"},
 		{"less than no cores", `"cores_allowed": 2`, `"cores_allowed": -2`, "doctor: its count cores_allowed is -2"},
+		{"retries below zero", `"client_retries": 7`, `"client_retries": -7`, "its count client_retries is -7"},
+		{"traces below zero", `"count": 31`, `"count": -31`, `operation "validate": its parts: its count count is -31`},
+		{"a queue below zero", `"max": 12.5`, `"max": -12.5`, `its parts: its queue_us is -12.5`},
+		{"calls below zero", `"calls": 95`, `"calls": -95`, `its server_view of "mget": its count calls is -95`},
+		{"failed calls below zero", `"failed": 6`, `"failed": -6`, "its count failed is -6"},
+		{"a call that takes less than nothing", `"us_per_call": 6.5`, `"us_per_call": -6.5`, "its us_per_call is -6.5"},
+		{"a latency of no percentile", `"p99.9": 11.5`, `"p999": 11.5`, `its latency_us holds "p999"`},
+		{"a server's latency below zero", `"p99.9": 11.5`, `"p99.9": -11.5`, "its latency_us of p99.9 is -11.5"},
 		{"series of different lengths", "     10,\n", "", "its series have 1, 2, 2 and 2 bins"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

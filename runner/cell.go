@@ -73,7 +73,7 @@ func operations(r *load.Result) map[string]results.Operation {
 		}
 		found := results.Operation{
 			Count: op.Count, Errors: op.Errors, Timeouts: op.Timeouts, Clamped: op.Clamped,
-			Service: summarize(op.Service, op.MaxService),
+			Service: summarize(op.Service, op.MaxService), Parts: parts(op.Parts),
 		}
 		if !r.Closed {
 			found.Response, found.Lag = summarize(op.Response, op.MaxResponse), summarize(op.Lag, op.MaxLag)

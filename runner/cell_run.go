@@ -32,6 +32,10 @@ type cellRun struct {
 	// uncertainty is of the percentiles of what is being measured.
 	uncertainty uncertainty
 	audit       audit
+	// counted is what had been counted when measuring began, and statsReset tells
+	// that the server began anew then.
+	counted    tally
+	statsReset bool
 	// cell is what there is to tell; its Scenario is empty until measuring began.
 	cell results.Cell
 }
@@ -186,6 +190,7 @@ func (c *cellRun) phases(ctx context.Context) (err error) {
 	c.addUncertainty()
 	c.bench.result.Environment.Pacing = result.Waiter
 	c.addCost(result, cost)
+	c.addTally(c.tally(context.WithoutCancel(ctx)))
 	c.addMachine(&c.audit)
 	c.addMemory(before, loaded)
 	if err == nil {
@@ -237,9 +242,12 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 	result, err := load.Run(ctx, load.Config{
 		Warmup: c.workload.Warmup, Measure: c.workload.Measure,
 		Workers: c.workers(), Closed: c.bench.options.closed > 0, Waiter: waiter,
-		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed,
+		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed, TraceEvery: traceEvery,
 		OnPhase: func(phase load.Phase) {
 			c.bench.progress.phase(string(phase))
+			if phase == load.PhaseMeasure {
+				c.beginTally(ctx)
+			}
 			if c.workload.OnPhase != nil {
 				c.workload.OnPhase(ctx, phase)
 			}
@@ -260,7 +268,7 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 			}
 			c.bench.metrics.observe(cellLabels{c.scenario.Name, c.target.String(), c.client.name}, i)
 		},
-	}, c.workload.Traffic)
+	}, tracing{c.workload.Traffic})
 	if before == nil {
 		return nil, cost{}, err
 	}

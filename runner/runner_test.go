@@ -261,8 +261,45 @@ func checkCell(t *testing.T, cell *results.Cell) {
 			t.Errorf("%s: %s was violated %d times: %s", cell.ID(), name, inv.Violated, inv.Example)
 		}
 	}
+	checkInside(t, cell)
 	if cell.Server.Version == "" || cell.ServerCPUPerOp == nil || cell.ClientCPUPerOp == nil {
 		t.Errorf("%s: server %+v, cost %v and %v", cell.ID(), cell.Server, cell.ServerCPUPerOp, cell.ClientCPUPerOp)
+	}
+}
+
+// checkInside looks at what a cell tells of the client library and of the server.
+func checkInside(t *testing.T, cell *results.Cell) {
+	t.Helper()
+	var traced int64
+	for name, op := range cell.Operations {
+		if op.Parts == nil {
+			continue
+		}
+		traced += op.Parts.Count
+		if op.Parts.Count > op.Count || *op.Parts.Wire.Max <= 0 {
+			t.Errorf("%s: %d of %d operations %s traced, at most %v on the wire", cell.ID(), op.Parts.Count, op.Count, name, *op.Parts.Wire.Max)
+		}
+	}
+	if want := cell.Sent / traceEvery; traced < want*9/10 || traced > want+1 {
+		t.Errorf("%s: %d of %d operations were traced, want one in %d", cell.ID(), traced, cell.Sent, traceEvery)
+	}
+	if cell.Retries == nil || *cell.Retries != 0 {
+		t.Errorf("%s: retries %v, want none", cell.ID(), cell.Retries)
+	}
+	if cell.ServerView == nil {
+		t.Errorf("%s: the server tells nothing", cell.ID())
+		return
+	}
+	var calls int64
+	for _, name := range []string{"mget", "evalsha", "unlink"} {
+		c := cell.ServerView.Commands[name]
+		calls += c.Calls
+		if c.Calls > 0 && (c.CPU <= 0 || c.Latency["p50"] <= 0) {
+			t.Errorf("%s: the server's %s is %+v", cell.ID(), name, c)
+		}
+	}
+	if calls < cell.Sent/2 {
+		t.Errorf("%s: the server counts %d commands for %d operations", cell.ID(), calls, cell.Sent)
 	}
 }
 

@@ -42,7 +42,7 @@ type Op struct {
 	// visit has one.
 	Last bool
 	// Trace is set in one operation of Config.TraceEvery; the traffic may fill it
-	// in while Do runs.
+	// in while Do runs, or set it to nil if it could not tell.
 	Trace *Trace
 }
 

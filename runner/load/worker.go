@@ -45,6 +45,7 @@ func (w *worker) perform() {
 	}
 	kind, err := w.do(sent + p.timeout)
 	done := p.now()
+	s.traced = s.traced && w.op.Trace != nil
 	if uint(kind) >= uint(p.kinds) {
 		err = errors.Join(err, fmt.Errorf("traffic returned operation %d of %d", kind, p.kinds))
 		kind = 0
