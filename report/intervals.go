@@ -17,8 +17,9 @@ import (
 const correlated = 2
 
 // intervalTable says how far off the headline operation's percentiles may be, in
-// percent of each: so it holds for times and for ratios of them. It has no rows
-// when no cell has an interval; an invalid one proves nothing with any confidence.
+// percent of each: of a disturbed machine too, whose tails are not told as times.
+// It has no rows when no cell has an interval; an invalid one proves nothing with
+// any confidence.
 func intervalTable(s *scenario, notes *footnotes) table {
 	t := table{
 		title:   clean(s.headline) + ", response time: 95 % confidence",
