@@ -34,8 +34,8 @@ func (w *worker) run() {
 // perform does w.op and notes it down.
 func (w *worker) perform() {
 	p := w.phase
-	s := sample{due: int64(w.op.Due), traced: w.op.Trace != nil}
-	if s.traced {
+	s := sample{due: int64(w.op.Due)}
+	if w.op.Trace != nil {
 		w.trace = Trace{}
 		w.op.Trace = &w.trace
 	}
@@ -55,6 +55,7 @@ func (w *worker) perform() {
 		p.errors.add(err)
 	}
 	if w.ring != nil {
+		s.traced = w.op.Trace != nil // A traffic that cannot tell takes it away.
 		s.sent, s.done, s.kind = int64(sent), int64(done), int32(kind)
 		s.queue, s.wire = int64(w.trace.Queue), int64(w.trace.Wire)
 		w.ring.put(&s)
