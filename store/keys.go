@@ -77,8 +77,9 @@ func emailTag(email string) string {
 
 // sessionMember is the hash of a token in the form that keys and the index
 // use; the same bits as Token.Hash in fewer characters.
-func sessionMember(t Token) string {
-	digest := sha256.Sum256([]byte(t))
+func sessionMember(t Token) string { return memberOf(t.digest()) }
+
+func memberOf(digest [sha256.Size]byte) string {
 	// One allocation; EncodeToString takes two, in every request.
 	var text [(sha256.Size*8 + 5) / 6]byte
 	base64.RawURLEncoding.Encode(text[:], digest[:])

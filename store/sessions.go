@@ -91,7 +91,8 @@ func (s *Sessions) lookup(ctx context.Context, op string, t Token) (Identity, bo
 	if !ok {
 		return Identity{}, false, nil
 	}
-	values, err := s.get(ctx, op, s.keys.session(tag, sessionMember(t)), s.keys.user(tag))
+	digest := t.digest()
+	values, err := s.get(ctx, op, s.keys.session(tag, memberOf(digest)), s.keys.user(tag))
 	if err != nil || values[0] == "" || values[1] == "" {
 		return Identity{}, false, err
 	}
@@ -103,7 +104,7 @@ func (s *Sessions) lookup(ctx context.Context, op string, t Token) (Identity, bo
 	if !live(session, user, time.Now()) {
 		return Identity{}, false, nil
 	}
-	session.session.Token, session.session.TokenHash = t, t.Hash()
+	session.session.Token, session.session.TokenHash = t, hashOf(digest)
 	return Identity{Session: session.session, User: user.user}, true, nil
 }
 

@@ -43,8 +43,11 @@ func NewToken(userID string) Token {
 
 // Hash returns the lower-case hexadecimal SHA-256 of the token's text, 64
 // characters: the form that is stored.
-func (t Token) Hash() string {
-	digest := sha256.Sum256([]byte(t))
+func (t Token) Hash() string { return hashOf(t.digest()) }
+
+func (t Token) digest() [sha256.Size]byte { return sha256.Sum256([]byte(t)) }
+
+func hashOf(digest [sha256.Size]byte) string {
 	var text [2 * sha256.Size]byte
 	hex.Encode(text[:], digest[:])
 	return string(text[:])
