@@ -227,12 +227,7 @@ func verdict(c *results.Cell, notes *footnotes) field {
 	if c.Verdict == results.Valid {
 		return f
 	}
-	for i, r := range reasons(c) {
-		if i > 0 {
-			f.text += "⁺"
-		}
-		f.text += notes.mark(string(c.Verdict) + ": " + r)
-	}
+	f.text += notes.mark(string(c.Verdict) + ": " + strings.Join(reasons(c), "; "))
 	return f
 }
 

@@ -46,6 +46,7 @@ func TestTheDefaultPacingStaysUnlessAnotherIsEnoughBetter(t *testing.T) {
 		says  string
 	}{
 		"a tenth better is not enough":   {[]Lateness{{Pacing: "a", P99: us(100)}, {Pacing: "b", P99: us(90)}}, "a", "b 90µs"},
+		"not at the median's cost":       {[]Lateness{{Pacing: "a", P50: us(20), P99: us(2000)}, {Pacing: "b", P50: us(500), P99: us(1000)}}, "a", "b 1ms"},
 		"half is":                        {[]Lateness{{Pacing: "a", P99: us(100)}, {Pacing: "b", P99: us(50), Lead: 7}}, "b", "a 100µs"},
 		"the best of several":            {[]Lateness{{Pacing: "a", P99: us(100)}, {Pacing: "b", P99: us(50)}, {Pacing: "c", P99: us(20)}}, "c", "b 50µs"},
 		"what failed is never chosen":    {[]Lateness{{Pacing: "a", P99: us(100)}, {Pacing: "b", Err: errors.New("no")}}, "a", "b failed (no)"},
