@@ -242,7 +242,7 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 	result, err := load.Run(ctx, load.Config{
 		Warmup: c.workload.Warmup, Measure: c.workload.Measure,
 		Workers: c.workers(), Closed: c.bench.options.closed > 0, Waiter: waiter,
-		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed, TraceEvery: traceEvery,
+		Timeout: c.bench.options.timeout, Seed: c.bench.options.seed, TraceEvery: c.traceEvery(),
 		OnPhase: func(phase load.Phase) {
 			c.bench.progress.phase(string(phase))
 			if phase == load.PhaseMeasure {

@@ -12,6 +12,14 @@ import (
 // divided: few enough traces to cost nothing, and thousands in ten seconds.
 const traceEvery = 32
 
+// traceEvery is for the engine: a closed loop, which is about cost, traces nothing.
+func (c *cellRun) traceEvery() int {
+	if c.bench.options.closed > 0 {
+		return 0
+	}
+	return traceEvery
+}
+
 // tracing has the store tell the engine's traces where the time went.
 type tracing struct{ load.Traffic }
 
