@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -79,6 +80,34 @@ func TestOneOperationInSoManyIsTraced(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestATraceThatCannotTellIsLeftOut(t *testing.T) {
+	s := &script{do: func(_ context.Context, op *Op) (int, error) {
+		if op.Trace != nil && op.Subject%20 == 0 {
+			op.Trace = nil
+		}
+		return op.Kind, nil
+	}}
+	r, err := Run(t.Context(), Config{Measure: Constant(1000, 200*time.Millisecond), TraceEvery: 10}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Operations[0].Parts.Queue.TotalCount(); r.Sent != 200 || got != 10 {
+		t.Errorf("%d traces of %d operations, want every other of the 20 that were traced", got, r.Sent)
+	}
+}
+
+func TestOneProcessorIsEnough(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s := &script{do: func(ctx context.Context, op *Op) (int, error) { return op.Kind, pause(ctx, time.Millisecond) }}
+	r, err := Run(t.Context(), Config{Measure: Poisson(5000, 500*time.Millisecond), Warmup: Poisson(5000, 50*time.Millisecond), TraceEvery: 7}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Dropped != 0 || r.Sent != r.Offered || r.Abandoned != 0 || r.Errors != 0 || r.Sent < 2000 {
+		t.Errorf("sent %d of %d, dropped %d, abandoned %d, errors %d", r.Sent, r.Offered, r.Dropped, r.Abandoned, r.Errors)
 	}
 }
 
