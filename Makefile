@@ -6,13 +6,16 @@ GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
 TOOLS         := $(CURDIR)/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-short race lint fmt build clean
+.PHONY: help bench perf test test-short race lint fmt build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 bench: build ## measure Redis against Valkey: 3 scenarios, 2 clients, under 4 minutes (more: ARGS="--for 30s")
 	./toriibench bench $(ARGS)
+
+perf: build ## measure this generator beside redis-benchmark, valkey-benchmark and memtier, 3 minutes
+	./toriibench perf $(ARGS)
 
 test: ## run all tests, with real servers
 	go test -timeout 20m ./...

@@ -61,7 +61,7 @@ func (c *cellRun) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.close(ctx)) }()
 	c.resolveTarget()
-	ctx, stop := c.whileAlive(ctx)
+	ctx, stop := whileAlive(ctx, c.topology)
 	defer stop()
 	if err := c.open(ctx); err != nil {
 		return causeOf(ctx, err)
@@ -109,14 +109,14 @@ func (c *cellRun) resolveTarget() {
 	c.target = resolved
 }
 
-// whileAlive ends the context when the server does, with the server's own words
-// as the cause.
-func (c *cellRun) whileAlive(ctx context.Context) (context.Context, func()) {
+// whileAlive ends the context when a server does, with the server's own words as
+// the cause.
+func whileAlive(ctx context.Context, t *compose.Topology) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
-		case <-c.topology.Died():
-			cancel(fmt.Errorf("the server ended in mid-run: %w", c.topology.Err()))
+		case <-t.Died():
+			cancel(fmt.Errorf("the server ended in mid-run: %w", t.Err()))
 		case <-ctx.Done():
 		}
 	}()

@@ -147,7 +147,7 @@ Valkey servers, which it starts by itself, and says what a session costs there.`
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
-	root.AddCommand(p.benchCommand(), p.reportCommand(), p.serversCommand(), p.doctorCommand(), p.listCommand())
+	root.AddCommand(p.benchCommand(), p.perfCommand(), p.reportCommand(), p.serversCommand(), p.doctorCommand(), p.listCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	finish(root)

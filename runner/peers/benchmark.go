@@ -23,19 +23,12 @@ const (
 // Benchmark is redis-benchmark or valkey-benchmark, run by a command of at
 // least one word.
 func Benchmark(name, version, origin string, command []string) *Peer {
-	return &Peer{Name: name, Version: version, Origin: origin, command: command, do: runBenchmark}
+	return &Peer{Name: name, Version: version, Origin: origin, command: command, do: runBenchmark, counts: true}
 }
 
 // runBenchmark makes as many requests as fit into the job's length at the rate
-// of the last run, or else of a short trial.
+// of the last run, or else of the trial.
 func runBenchmark(ctx context.Context, p *Peer, job Job) (Outcome, error) {
-	if p.rate == 0 {
-		first, err := p.requests(ctx, job, trial)
-		if err != nil {
-			return Outcome{}, err
-		}
-		p.rate = first.PerSecond
-	}
 	return p.requests(ctx, job, int64(min(maxRequests, max(1, p.rate*job.Length.Seconds()))))
 }
 

@@ -76,17 +76,37 @@ type Peer struct {
 
 	command []string
 	do      func(ctx context.Context, p *Peer, job Job) (Outcome, error)
-	// rate is the operations per second of the last job.
-	rate float64
+	// counts is true for a program that takes a number of requests and no time;
+	// rate is then the operations per second of its last job.
+	counts bool
+	rate   float64
 }
 
 // ErrNothingDone says that a generator ended well and made no request.
 var ErrNothingDone = errors.New("it answered for no request")
 
+// Prepare lets a generator that takes no time for its job, but a number of
+// requests, learn by a short trial how many that are. Without it, the first Run
+// begins with the trial, which the server sees and the outcome does not tell.
+func (p *Peer) Prepare(ctx context.Context, job Job) error {
+	if err := job.check(); err != nil {
+		return err
+	}
+	if !p.counts || p.rate > 0 {
+		return nil
+	}
+	done, err := p.requests(ctx, job, trial)
+	if err != nil {
+		return fmt.Errorf("try %s: %w", p.Name, err)
+	}
+	p.rate = done.PerSecond
+	return nil
+}
+
 // Run does the job and returns when the generator has ended. When ctx ends, or
 // when it takes much longer than it should, the generator is killed.
 func (p *Peer) Run(ctx context.Context, job Job) (Outcome, error) {
-	if err := job.check(); err != nil {
+	if err := p.Prepare(ctx, job); err != nil {
 		return Outcome{}, err
 	}
 	done, err := p.do(ctx, p, job)

@@ -1,0 +1,166 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/report"
+	"github.com/toriibench/toriibench/results"
+)
+
+// perfOptions say how to compare.
+type perfOptions struct {
+	target, provider    string
+	rounds, connections int
+	length              time.Duration
+	seed                uint64
+	out                 string
+	json                bool
+}
+
+// Bounds of what a person may ask for.
+const (
+	maxRounds          = 100
+	maxRoundLength     = 10 * time.Minute
+	maxPerfConnections = 1000
+)
+
+func (p *program) perfCommand() *cobra.Command {
+	var o perfOptions
+	cmd := &cobra.Command{
+		Use:   "perf",
+		Short: "Measure this generator beside redis-benchmark, valkey-benchmark and memtier_benchmark",
+		Long: `perf starts one server on a processor of its own and lets each generator that is
+here drive it from another one, in turn and for several rounds: the same keys,
+values and connections. It prints what each reached per second and per second of
+its processor time, the ratios of this program's engine to the best of the
+others, and its goals, met or missed; and writes all of it to a file.
+
+redis-benchmark and valkey-benchmark come with the fetched servers;
+memtier_benchmark is taken from the PATH. It needs Linux and two processors.`,
+		Example: `  toriibench perf
+  toriibench perf --rounds 10 --for 5s --target redis:8.0`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.perf(cmd.Context(), &o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.target, "target", "valkey:8.1", "`target` to drive")
+	f.StringVar(&o.provider, "provider", compose.Auto, "where the server comes from: auto, native or docker")
+	f.IntVar(&o.rounds, "rounds", 5, "how often each generator has its turn")
+	f.DurationVar(&o.length, "for", 3*time.Second, "how long a turn is")
+	f.IntVar(&o.connections, "connections", 50, "connections of the other generators, and callers of this one")
+	f.Uint64Var(&o.seed, "seed", 0, "seed of the traffic (default: random)")
+	f.StringVar(&o.out, "out", "results/perf", "`folder` to write the result into")
+	f.BoolVar(&o.json, "json", false, "print the result as JSON instead of tables")
+	return cmd
+}
+
+// check refuses what makes no sense.
+func (o *perfOptions) check() (t compose.Target, err error) {
+	switch {
+	case o.rounds < 1 || o.rounds > maxRounds:
+		return t, fmt.Errorf("--rounds %d: give between 1 and %d", o.rounds, maxRounds)
+	case o.length < 100*time.Millisecond || o.length > maxRoundLength:
+		return t, fmt.Errorf("--for %s: give between 100ms and %s", o.length, maxRoundLength)
+	case o.connections < 1 || o.connections > maxPerfConnections:
+		return t, fmt.Errorf("--connections %d: give between 1 and %d", o.connections, maxPerfConnections)
+	case !slices.Contains(providers(), o.provider):
+		return t, fmt.Errorf("--provider %q: there are %s", o.provider, strings.Join(providers(), ", "))
+	}
+	for o.seed == 0 {
+		o.seed = rand.Uint64()
+	}
+	if t, err = compose.ParseTarget(o.target); err != nil {
+		return t, err
+	}
+	if t.URL != "" {
+		return t, fmt.Errorf("--target %s: perf starts its own server, to give it a processor; name an engine such as valkey:8.1", t)
+	}
+	return t, t.Startable()
+}
+
+// perf compares, writes the result, and tells it.
+func (p *program) perf(ctx context.Context, o *perfOptions) error {
+	target, err := o.check()
+	if err != nil {
+		return usage(err)
+	}
+	cpus, err := perfCPUs()
+	if err != nil {
+		return err
+	}
+	if err := compose.Sweep(ctx, p.stderr); err != nil {
+		fmt.Fprintf(p.stderr, "leftovers of an earlier run could not be cleared: %v\n", err)
+	}
+	provider, why, err := compose.Choose(ctx, o.provider, []compose.Target{target}, compose.Options{})
+	if err != nil {
+		return usage(err)
+	}
+	fmt.Fprintf(p.stderr, "server: %s\n", why)
+	path, err := results.CreatePerf(o.out, time.Now())
+	if err != nil {
+		return err
+	}
+	c := &contest{program: p, options: o, target: target, provider: provider}
+	c.result = results.Perf{
+		Schema: results.PerfSchema, Started: time.Now().UTC(), Seed: o.seed, Environment: environment(), Target: target.String(),
+		Setup: results.PerfSetup{
+			ServerCPU: cpus[len(cpus)-1], ClientCPU: cpus[0], Connections: o.connections,
+			Rounds: o.rounds, RoundSeconds: o.length.Seconds(),
+		},
+	}
+	return c.finish(path, causeOf(ctx, c.run(ctx)))
+}
+
+// perfCPUs are the processors that the program may use, two or more.
+func perfCPUs() ([]int, error) {
+	cpus, err := allowedCPUs()
+	if err != nil {
+		return nil, fmt.Errorf("compare generators on %s: %w; it needs Linux", runtime.GOOS, err)
+	}
+	if len(cpus) < 2 {
+		return nil, errors.New("compare generators: this program may use one processor, and it takes two: one for the server, one for the generator")
+	}
+	return cpus, nil
+}
+
+// finish computes ratios and goals, writes and tells what was measured.
+func (c *contest) finish(path string, runErr error) error {
+	r := &c.result
+	r.Seconds = time.Since(r.Started).Seconds()
+	r.Complete = runErr == nil
+	if runErr != nil {
+		r.Reason = oneLine(runErr)
+	}
+	if !c.measured() {
+		return errors.Join(runErr, os.Remove(path)) // an empty file would only be in the way
+	}
+	conclude(r)
+	if err := results.WritePerf(path, r); err != nil {
+		return errors.Join(runErr, err)
+	}
+	if c.options.json {
+		runErr = errors.Join(runErr, printJSON(c.program.stdout, r))
+	} else {
+		fmt.Fprintf(c.program.stdout, "%s\nAll numbers are in %s\n", report.Perf(r), path)
+	}
+	if runErr == nil && len(r.Failed) > 0 {
+		return &fault{exitNoProof, fmt.Errorf("%d turns failed, the first in %s", len(r.Failed), r.Failed[0])}
+	}
+	return runErr
+}
+
+// measured says whether there is anything to tell.
+func (c *contest) measured() bool {
+	return slices.ContainsFunc(c.result.Generators, func(g results.PerfGenerator) bool { return len(g.Samples) > 0 })
+}

@@ -1,0 +1,214 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/results"
+	"github.com/toriibench/toriibench/runner/load"
+	"github.com/toriibench/toriibench/runner/peers"
+	"github.com/toriibench/toriibench/scenarios"
+	"github.com/toriibench/toriibench/store"
+)
+
+// What all generators read.
+const (
+	perfKeys     = 10_000 // a power of ten, see peers.Job
+	perfValue    = 410    // bytes: the median of a session's record
+	perfSessions = 10_000
+	perfPrefix   = "toriibench-perf"
+)
+
+// contest is one comparison under way.
+type contest struct {
+	program  *program
+	options  *perfOptions
+	target   compose.Target
+	provider compose.Provider
+	result   results.Perf
+
+	topology *compose.Topology
+	job      peers.Job
+	peers    []*peers.Peer
+	// storage is what workload works through: it is opened for each turn, so that
+	// idle connections of one generator do not cost another one anything.
+	storage  *store.RedisStorage
+	workload *scenarios.Workload
+	pacing   load.Calibration
+}
+
+// run goes through the whole comparison on the client's processor; what it
+// starts inherits that.
+func (c *contest) run(ctx context.Context) (err error) {
+	if err := c.findPeers(ctx); err != nil {
+		return err
+	}
+	release, err := keepTo([]int{c.result.Setup.ClientCPU})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if c.topology, err = c.provider.Start(ctx, c.target, compose.Options{Log: c.program.stderr, CPUs: []int{c.result.Setup.ServerCPU}}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close(ctx)) }()
+	ctx, stop := whileAlive(ctx, c.topology)
+	defer stop()
+	if err := c.prepare(ctx); err != nil {
+		return causeOf(ctx, err)
+	}
+	return causeOf(ctx, c.rounds(ctx))
+}
+
+func (c *contest) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	return c.topology.Close(ctx)
+}
+
+// findPeers looks which other generators there are. One that is missing is told.
+func (c *contest) findPeers(ctx context.Context) error {
+	miss := func(err error) {
+		c.result.Missing = append(c.result.Missing, oneLine(err))
+		fmt.Fprintf(c.program.stderr, "not compared with: %s\n", oneLine(err))
+	}
+	for _, engine := range []string{compose.Redis, compose.Valkey} {
+		tool, err := compose.FindTool(ctx, engine, "", compose.Options{Log: c.program.stderr})
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			miss(fmt.Errorf("%s-benchmark: %w", engine, err))
+			continue
+		}
+		c.peers = append(c.peers, peers.Benchmark(tool.Name, tool.Version, tool.Origin, tool.Command))
+	}
+	memtier, err := peers.Memtier(ctx)
+	if err != nil {
+		miss(err)
+		return nil
+	}
+	c.peers = append(c.peers, memtier)
+	return nil
+}
+
+// prepare stores what is read and chooses how to wait.
+func (c *contest) prepare(ctx context.Context) error {
+	r := &c.result
+	r.Server = results.Server{Name: c.topology.Engine, Version: c.topology.Version}
+	r.Provider, r.Origin = c.topology.Provider, c.topology.Origin
+	r.Setup.Keys, r.Setup.ValueBytes, r.Setup.Sessions = perfKeys, perfValue, perfSessions
+	address, err := url.Parse(c.topology.URLs[0])
+	if err != nil {
+		return fmt.Errorf("read the server's address: %w", err)
+	}
+	port, err := strconv.Atoi(address.Port())
+	if err != nil {
+		return fmt.Errorf("read the server's address: %w", err)
+	}
+	c.job = peers.Job{Host: address.Hostname(), Port: port, Connections: c.options.connections, Keys: perfKeys, Length: c.options.length}
+	fmt.Fprintf(c.program.stderr, "loading %d keys of %d bytes, and %d sessions with their users\n", perfKeys, perfValue, perfSessions)
+	if err := errors.Join(c.loadKeys(ctx), c.loadSessions(ctx)); err != nil {
+		return fmt.Errorf("load the population: %w", err)
+	}
+	for _, p := range c.peers {
+		if err := p.Prepare(ctx, c.job); err != nil {
+			return err
+		}
+	}
+	return c.choosePacing(ctx)
+}
+
+// choosePacing takes the timerfd with the lead that suits this machine. With one
+// processor a pacing that sleeps on a thread keeps it from the client library
+// until the runtime notices, at 40 000 operations/s for most of the time; what
+// the calibration tries has no library to keep waiting.
+func (c *contest) choosePacing(ctx context.Context) error {
+	tried, err := load.Calibrate(ctx, clientCPU)
+	for _, one := range tried.Tried {
+		if one.Pacing == load.PacingTimerfd {
+			c.pacing = load.Calibration{Pacing: one.Pacing, Lead: one.Lead}
+		}
+	}
+	c.result.Environment.Pacing = string(c.pacing.Pacing)
+	return err
+}
+
+func (c *contest) storeConfig() store.Config {
+	return store.Config{URLs: c.topology.URLs, KeyPrefix: perfPrefix, PoolSize: c.options.connections}
+}
+
+// loadSessions stores the sessions and users that authenticate reads.
+func (c *contest) loadSessions(ctx context.Context) (err error) {
+	c.storage = new(store.RedisStorage)
+	s := scenarios.Authentication()
+	c.workload, err = s.New(scenarios.Env{
+		Storage: c.storage, Rate: s.Rate, Population: perfSessions, For: c.options.length, Seed: c.options.seed,
+	})
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, c.storeConfig(), valkeyGo(0))
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.workload.Load(ctx, st), st.Close())
+}
+
+// turn is what comes round: a generator, or an open loop.
+type turn struct {
+	name string
+	do   func(ctx context.Context, round, position int) error
+}
+
+// rounds lets each have its turn once in a round, and begins each round with
+// another one, so that a drift of the machine favours nobody. A turn that failed
+// is kept as such and counts for nothing.
+func (c *contest) rounds(ctx context.Context) error {
+	turns := c.turns()
+	for round := range c.options.rounds {
+		for position := range turns {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			t := turns[(position+round)%len(turns)]
+			fmt.Fprintf(c.program.stderr, "round %d of %d: %s\n", round+1, c.options.rounds, t.name)
+			runtime.GC() // What the one before left is not this one's to clear away.
+			err := t.do(ctx, round, position)
+			if err != nil && ctx.Err() == nil {
+				failed := fmt.Sprintf("round %d, %s: %s", round+1, t.name, oneLine(err))
+				c.result.Failed = append(c.result.Failed, failed)
+				fmt.Fprintln(c.program.stderr, failed)
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// value is what a key holds; it differs from key to key.
+func value(rng *rand.Rand) string {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	text := make([]byte, perfValue)
+	for i := range text {
+		text[i] = letters[rng.IntN(len(letters))]
+	}
+	return string(text)
+}
+
+// perSecond is a rate; 0 when no time was measured.
+func perSecond(n int64, d time.Duration) float64 {
+	if d <= 0 {
+		return 0
+	}
+	return float64(n) / d.Seconds()
+}
