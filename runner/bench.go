@@ -29,6 +29,7 @@ type benchOptions struct {
 	seed            uint64
 	pin             string
 	closed          int
+	connections     int
 	out, name       string
 	json            bool
 	// metricsListen is where to serve live metrics; empty means nowhere.
@@ -43,6 +44,8 @@ const (
 	minPopulation = 100
 	maxPopulation = 10_000_000
 	maxClosed     = 4096
+	// maxConnections leaves a server of 10,000 clients, its default, some room.
+	maxConnections = 8192
 )
 
 func (p *program) benchCommand() *cobra.Command {
@@ -77,6 +80,8 @@ touches only keys under its own prefix and deletes them at the end.`,
 	o.addFlags(f)
 	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to warm each cell up")
 	f.DurationVar(&o.timeout, "timeout", time.Second, "how long one operation may take")
+	f.IntVar(&o.connections, "connections", 0, "connections to the server, all open and in use (default: what the client\n"+
+		"needs, up to 64 of go-redis or 4 of valkey-go; the latter has powers of two up to 256)")
 	f.IntVar(&o.population, "population", 0, "sessions or users to load (default: the scenario's own)")
 	f.StringVar(&o.profile, "profile", scenarios.DefaultProfile, "traffic mix of session-churn: P1 steady, P2 sliding, P3 touch always, P4 login storm")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the traffic; the same seed offers the same operations (default: random)")
@@ -251,6 +256,9 @@ func (o *benchOptions) check() error {
 	}
 	for o.seed == 0 {
 		o.seed = rand.Uint64()
+	}
+	if err := checkConnections(o.connections, fileLimit()); err != nil {
+		return err
 	}
 	if err := checkMetricsAddress(o.metricsListen); err != nil {
 		return err

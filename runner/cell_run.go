@@ -139,8 +139,9 @@ func (c *cellRun) open(ctx context.Context) (err error) {
 
 func (c *cellRun) storeConfig() store.Config {
 	return store.Config{
-		URLs:      c.topology.URLs,
-		KeyPrefix: c.bench.prefix,
+		URLs:        c.topology.URLs,
+		KeyPrefix:   c.bench.prefix,
+		Connections: c.bench.options.connections,
 	}
 }
 
@@ -207,7 +208,9 @@ func (c *cellRun) phases(ctx context.Context) (err error) {
 // the memory is looked at: their buffers would count as the sessions'.
 func (c *cellRun) load(ctx context.Context) error {
 	c.bench.progress.phase("load")
-	loader, err := store.Open(ctx, c.storeConfig(), c.client.dial)
+	cfg := c.storeConfig()
+	cfg.Connections = 0
+	loader, err := store.Open(ctx, cfg, c.client.dial)
 	if err != nil {
 		return err
 	}

@@ -76,6 +76,8 @@ func TestNonsenseIsRefusedInOneSentence(t *testing.T) {
 		"a population of nobody":      {[]string{"bench", "--population", "1"}, "--population"},
 		"a cell named twice":          {[]string{"bench", "--target", "redis,redis"}, "twice"},
 		"nothing to measure":          {[]string{"bench", "--scenario", ""}, "nothing"},
+		"connections below zero":      {[]string{"bench", "--connections=-1"}, "--connections"},
+		"more connections than fit":   {[]string{"bench", "--connections", "65536"}, "8192"},
 		"a closed loop of nobody":     {[]string{"bench", "--closed=-1"}, "--closed"},
 		"a closed loop with a rate":   {[]string{"bench", "--closed", "8", "--rate", "1k"}, "--rate"},
 		"a comparison of no round":    {[]string{"perf", "--rounds", "0"}, "--rounds"},

@@ -22,6 +22,9 @@ type tally struct {
 	commands map[string]commandCount
 	// latency holds percentiles since the server's start or its last reset.
 	latency map[string]map[string]float64
+	// clients is how many the server has, in its own words; empty where it does
+	// not tell.
+	clients string
 	// retries is nil where the client library does not tell.
 	retries *int64
 }
@@ -49,8 +52,9 @@ func (c *cellRun) tally(ctx context.Context) tally {
 	if n, known := c.storage.ClientRetries(); known {
 		so.retries = &n
 	}
-	info, err := c.topology.Info(ctx, "commandstats", "latencystats")
+	info, err := c.topology.Info(ctx, "commandstats", "latencystats", "clients")
 	if err == nil {
+		so.clients = info["connected_clients"]
 		so.commands, so.latency = commandCounts(info), commandLatencies(info)
 	}
 	return so
@@ -60,6 +64,9 @@ func (c *cellRun) tally(ctx context.Context) tally {
 func (c *cellRun) addTally(after tally) {
 	if c.counted.retries != nil && after.retries != nil {
 		c.cell.Retries = new(*after.retries - *c.counted.retries)
+	}
+	if after.clients != "" {
+		c.cell.Settings["connected clients"] = after.clients + " of the server at the end, one of them to ask"
 	}
 	latency := after.latency
 	if !c.statsReset {

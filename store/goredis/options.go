@@ -66,6 +66,7 @@ func standalone(cfg store.Config, e store.Endpoint) *redis.Options {
 		ContextTimeoutEnabled:    true,
 		PoolSize:                 pool,
 		MinIdleConns:             idle,
+		PoolFIFO:                 cfg.Connections > 0,
 		PipelinePoolSize:         -1,
 	}
 	options.Dialer = guarded(redis.NewDialer(options))
@@ -110,6 +111,7 @@ func cluster(cfg store.Config, e store.Endpoint) *redis.ClusterOptions {
 		ContextTimeoutEnabled:      one.ContextTimeoutEnabled,
 		PoolSize:                   one.PoolSize,
 		MinIdleConns:               one.MinIdleConns,
+		PoolFIFO:                   one.PoolFIFO,
 		PipelinePoolSize:           one.PipelinePoolSize,
 		DisableRoutingPolicies:     true,
 		ClusterStateReloadInterval: topologyReload,
@@ -136,6 +138,9 @@ func Settings(cfg store.Config) map[string]string {
 		"command_timeout":     "the context's deadline, at most " + cfg.Timeout.String() + "; then the connection is closed",
 		"pool_timeout":        cfg.Timeout.String(),
 		"scripts":             "EVALSHA, EVAL after NOSCRIPT",
+	}
+	if cfg.Connections > 0 {
+		s["connections"] += ", used in turn"
 	}
 	if cfg.ClusterMode {
 		s["connections"] += ", on each node"

@@ -57,6 +57,37 @@ func TestClusterRoutesWholeCommands(t *testing.T) {
 	}
 }
 
+func TestAskedConnectionsAreAllOpenAndUsed(t *testing.T) {
+	for _, clustered := range []bool{false, true} {
+		cfg := store.Config{URLs: []string{"redis://h:1"}, ClusterMode: clustered, Connections: 4096, PoolSize: 3}.WithDefaults()
+		e, err := cfg.Endpoint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, c := standalone(cfg, e), cluster(cfg, e)
+		if o.PoolSize != 4096 || o.MinIdleConns != 4096 || !o.PoolFIFO || c.PoolSize != 4096 || c.MinIdleConns != 4096 || !c.PoolFIFO {
+			t.Errorf("pools of %d and %d, %d and %d kept idle", o.PoolSize, c.PoolSize, o.MinIdleConns, c.MinIdleConns)
+		}
+		if told := Settings(cfg)["connections"]; !strings.Contains(told, "4096") || !strings.Contains(told, "in turn") {
+			t.Errorf("told as %q", told)
+		}
+	}
+}
+
+func TestRetriesOfReadsAreToldAndAtOnce(t *testing.T) {
+	cfg := store.Config{URLs: []string{"redis://h:1"}, ReadRetries: 2}.WithDefaults()
+	e, err := cfg.Endpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := standalone(cfg, e); o.MaxRetries != 2 || o.MinRetryBackoff != -1 || o.MaxRetryBackoff != -1 {
+		t.Errorf("%d retries after %s to %s", o.MaxRetries, o.MinRetryBackoff, o.MaxRetryBackoff)
+	}
+	if told := Settings(cfg)["retries"]; !strings.HasPrefix(told, "MGET up to 2 times") {
+		t.Errorf("told as %q", told)
+	}
+}
+
 func TestSettings(t *testing.T) {
 	cfg := store.Config{URLs: []string{"redis://u:hunter2@h:1"}, Password: "hunter2", PoolSize: 24, Timeout: 7 * time.Second}
 	for _, clustered := range []bool{false, true} {
