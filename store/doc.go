@@ -99,6 +99,13 @@
 // that clocks that differ by a second let a session live a second too long or
 // too short at most.
 //
+// # Where the time goes
+//
+// With WithTrace an operation tells how long its commands waited to be written
+// and how long for their replies. RedisStorage.ClientRetries counts what the
+// client library has sent again by itself: redirections, and reads as far as
+// Config.ReadRetries allows.
+//
 // # What a server must offer
 //
 // Redis 7.0 or Valkey 8.0 and later, EVAL, and maxmemory-policy noeviction: an
