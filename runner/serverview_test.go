@@ -130,7 +130,7 @@ func TestEveryVersionTellsItsCommands(t *testing.T) {
 			}
 			defer topology.Close(t.Context())
 			for _, cl := range clients() {
-				c := &cellRun{topology: topology}
+				c := &cellRun{topology: topology, cell: results.Cell{Settings: map[string]string{}}}
 				if c.storage, err = store.Open(t.Context(), store.Config{URLs: topology.URLs}, cl.dial); err != nil {
 					t.Fatal(err)
 				}
@@ -178,7 +178,7 @@ func TestSomeoneElsesCountersAreLeftAlone(t *testing.T) {
 	if err := topology.ResetStats(t.Context()); err == nil || strings.Contains(err.Error(), "opensesame") {
 		t.Errorf("resetting somebody else's counters: %v", err)
 	}
-	c := &cellRun{topology: topology}
+	c := &cellRun{topology: topology, cell: results.Cell{Settings: map[string]string{}}}
 	if c.storage, err = store.Open(t.Context(), store.Config{URLs: topology.URLs}, clients()[0].dial); err != nil {
 		t.Fatal(err)
 	}

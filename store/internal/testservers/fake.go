@@ -38,7 +38,6 @@ type Fake struct {
 		sync.Mutex
 		conns    map[net.Conn]bool
 		received []string // the commands' names, in capital letters
-		accepted int
 		gate     *gate
 	}
 }
@@ -71,13 +70,6 @@ func (f *Fake) Received() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]string(nil), f.mu.received...)
-}
-
-// Accepted counts the connections that have been made.
-func (f *Fake) Accepted() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.mu.accepted
 }
 
 // Drop closes all connections there are.
@@ -147,7 +139,6 @@ func (f *Fake) accept() {
 		}
 		f.mu.Lock()
 		f.mu.conns[conn] = true
-		f.mu.accepted++
 		f.mu.Unlock()
 		f.serving.Go(func() { f.serve(conn) })
 	}
