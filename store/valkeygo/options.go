@@ -78,7 +78,7 @@ func Settings(cfg store.Config) map[string]string {
 		"handshake":           "HELLO 3 [AUTH], with SELECT in one pipeline when the database is not 0; no CLIENT SETINFO, no CLIENT TRACKING, no CLUSTER SLOTS",
 		"protocol":            "RESP3",
 		"client_side_caching": "off",
-		"pipelining":          "always: commands of all callers share the connections",
+		"pipelining":          "always: commands of all callers share the connections, and callers that can run go first before each write",
 		"connections":         wires(cfg),
 		"retries":             retries(cfg),
 		"redirects":           "none",

@@ -19,7 +19,8 @@
 //     node, or Config.PoolSize when that is less. The library would begin
 //     without and change over at the first two simultaneous commands; a run
 //     must not change its ways in the middle, and before that change a context
-//     that is canceled goes unnoticed.
+//     that is canceled goes unnoticed. Before each write the other goroutines
+//     that can run go first, so that the commands that they send share it.
 //
 // Commands share connections, so one slow command delays its neighbours. A
 // connection holds 1024 commands that wait for their reply, those included
