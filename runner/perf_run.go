@@ -16,6 +16,7 @@ import (
 	"github.com/toriibench/toriibench/runner/peers"
 	"github.com/toriibench/toriibench/scenarios"
 	"github.com/toriibench/toriibench/store"
+	"github.com/toriibench/toriibench/store/valkeygo"
 )
 
 // What all generators read.
@@ -126,17 +127,9 @@ func (c *contest) prepare(ctx context.Context) error {
 	return c.choosePacing(ctx)
 }
 
-// choosePacing takes the timerfd with the lead that suits this machine. With one
-// processor a pacing that sleeps on a thread keeps it from the client library
-// until the runtime notices, at 40 000 operations/s for most of the time; what
-// the calibration tries has no library to keep waiting.
-func (c *contest) choosePacing(ctx context.Context) error {
-	tried, err := load.Calibrate(ctx, clientCPU)
-	for _, one := range tried.Tried {
-		if one.Pacing == load.PacingTimerfd {
-			c.pacing = load.Calibration{Pacing: one.Pacing, Lead: one.Lead}
-		}
-	}
+// choosePacing tries the waits on the generator's processor.
+func (c *contest) choosePacing(ctx context.Context) (err error) {
+	c.pacing, err = load.Calibrate(ctx, clientCPU)
 	c.result.Environment.Pacing = string(c.pacing.Pacing)
 	return err
 }
@@ -155,7 +148,7 @@ func (c *contest) loadSessions(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(ctx, c.storeConfig(), valkeyGo(0))
+	st, err := store.Open(ctx, c.storeConfig(), valkeygo.Dial)
 	if err != nil {
 		return err
 	}

@@ -27,22 +27,27 @@ type entrant struct {
 // few connections that it has by itself, valkey-go with as many as the others
 // have, and go-redis, which has no fewer.
 func (c *contest) entrants() []entrant {
-	few, many, pool := valkeygo.Connections(4), valkeygo.Connections(c.options.connections), c.options.connections
+	few, many, pool := valkeygo.Connections(c.sharing(0)), valkeygo.Connections(c.sharing(c.options.connections)), c.options.connections
 	name := func(operation, library string, connections int) string {
 		return operation + ", " + library + ", " + strconv.Itoa(connections) + " conn"
 	}
 	return []entrant{
-		{name(operationGet, "valkey-go", few), operationGet, few, c.bareValkey(few)},
-		{name(operationGet, "valkey-go", many), operationGet, many, c.bareValkey(many)},
+		{name(operationGet, "valkey-go", few), operationGet, few, c.bareValkey(c.sharing(0))},
+		{name(operationGet, "valkey-go", many), operationGet, many, c.bareValkey(c.sharing(pool))},
 		{name(operationGet, "go-redis", pool), operationGet, pool, c.bareRedis},
-		{name(operationAuthenticate, "valkey-go", few), operationAuthenticate, few, c.authenticate(valkeyGo(few))},
-		{name(operationAuthenticate, "valkey-go", many), operationAuthenticate, many, c.authenticate(valkeyGo(many))},
-		{name(operationAuthenticate, "go-redis", pool), operationAuthenticate, pool, c.authenticate(goredis.Dial)},
+		{name(operationAuthenticate, "valkey-go", few), operationAuthenticate, few, c.authenticate(c.sharing(0), valkeygo.Dial)},
+		{name(operationAuthenticate, "valkey-go", many), operationAuthenticate, many, c.authenticate(c.sharing(pool), valkeygo.Dial)},
+		{name(operationAuthenticate, "go-redis", pool), operationAuthenticate, pool, c.authenticate(c.storeConfig(), goredis.Dial)},
 	}
 }
 
-// valkeyGo is valkey-go with so many connections.
-func valkeyGo(connections int) store.Dial { return valkeygo.DialConnections(connections) }
+// sharing has the callers share as many connections as valkey-go can have that are
+// at least n, a power of two, or with 0 as many as its driver has by itself.
+func (c *contest) sharing(n int) store.Config {
+	cfg := c.storeConfig()
+	cfg.Connections = max(0, 2*n-1) // The driver rounds down.
+	return cfg
+}
 
 // getter reads one key.
 type getter interface {
@@ -79,9 +84,9 @@ func (g *gets) Do(ctx context.Context, op *load.Op) (int, error) {
 	return 0, err
 }
 
-func (c *contest) bareValkey(connections int) func(context.Context) (load.Traffic, func() error, error) {
+func (c *contest) bareValkey(cfg store.Config) func(context.Context) (load.Traffic, func() error, error) {
 	return func(ctx context.Context) (load.Traffic, func() error, error) {
-		bare, err := valkeygo.DialBare(ctx, c.storeConfig(), connections)
+		bare, err := valkeygo.DialBare(ctx, cfg)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -97,9 +102,9 @@ func (c *contest) bareRedis(context.Context) (load.Traffic, func() error, error)
 	return c.newGets(bare), bare.Close, nil
 }
 
-func (c *contest) authenticate(dial store.Dial) func(context.Context) (load.Traffic, func() error, error) {
+func (c *contest) authenticate(cfg store.Config, dial store.Dial) func(context.Context) (load.Traffic, func() error, error) {
 	return func(ctx context.Context) (load.Traffic, func() error, error) {
-		st, err := store.Open(ctx, c.storeConfig(), dial)
+		st, err := store.Open(ctx, cfg, dial)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -111,7 +116,7 @@ func (c *contest) authenticate(dial store.Dial) func(context.Context) (load.Traf
 // loadKeys stores the keys that all GETs read.
 func (c *contest) loadKeys(ctx context.Context) error {
 	const loaders = 16
-	bare, err := valkeygo.DialBare(ctx, c.storeConfig(), 0)
+	bare, err := valkeygo.DialBare(ctx, c.storeConfig())
 	if err != nil {
 		return err
 	}

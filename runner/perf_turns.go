@@ -121,7 +121,7 @@ func (c *contest) ownTurn(ctx context.Context, e entrant, generator, round, posi
 // openTurn is a turn of this program's engine in an open loop.
 func (c *contest) openTurn(ctx context.Context, s load.Schedule, open, round int) error {
 	waiter := c.pacing.NewWaiter()
-	m, err := c.drive(ctx, c.bareValkey(0), load.Config{
+	m, err := c.drive(ctx, c.bareValkey(c.storeConfig()), load.Config{
 		Warmup: load.Poisson(steadyRate, perfWarmup), Measure: s, Seed: c.options.seed + uint64(round), Waiter: waiter,
 	})
 	if err := errors.Join(err, waiter.Close()); err != nil {

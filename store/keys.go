@@ -69,6 +69,14 @@ func userCheck(id string) string {
 	return base64.RawURLEncoding.EncodeToString(digest[tagBytes : tagBytes+16])
 }
 
+// isUserCheck compares without an allocation.
+func isUserCheck(check, id string) bool {
+	digest := sha256.Sum256([]byte(id))
+	var want [22]byte
+	base64.RawURLEncoding.Encode(want[:], digest[tagBytes:tagBytes+16])
+	return check == string(want[:])
+}
+
 // emailTag is the hash tag of an email: the first 128 bits of its hash.
 func emailTag(email string) string {
 	digest := sha256.Sum256([]byte(email))

@@ -97,7 +97,7 @@ func decodeUser(raw string) (userRecord, error) {
 		return userRecord{}, corrupt("user record")
 	}
 	r.user.ID, r.user.Email, r.user.Name = j.ID, j.Email, j.Name
-	if j.ID == "" || j.Email == "" || r.check != userCheck(j.ID) {
+	if j.ID == "" || j.Email == "" || !isUserCheck(r.check, j.ID) {
 		return userRecord{}, corrupt("user record")
 	}
 	return r, nil

@@ -61,12 +61,15 @@ func (p *plainObject) text(name string) (text string, ok bool) {
 	return body[:end], true
 }
 
-// optional returns a field's text, or nil if the field is not the next.
-func (p *plainObject) optional(name string) *string {
-	if text, ok := p.text(name); ok {
-		return &text
+// optional puts a field's text into room and returns that, or nil if the field is
+// not the next.
+func (p *plainObject) optional(name string, room *string) *string {
+	text, ok := p.text(name)
+	if !ok {
+		return nil
 	}
-	return nil
+	*room = text
+	return room
 }
 
 // number returns a field's whole number, and false if the field is not the next.
@@ -79,9 +82,10 @@ func (p *plainObject) number(name string) (n int64, ok bool) {
 		p.bad = true
 		return 0, false
 	}
+	digits := strings.TrimPrefix(p.rest[:end], "-")
 	n, err := strconv.ParseInt(p.rest[:end], 10, 64)
 	// JSON writes neither a plus nor leading zeros.
-	p.bad = p.bad || err != nil || strconv.FormatInt(n, 10) != p.rest[:end]
+	p.bad = p.bad || err != nil || digits[0] == '+' || digits[0] == '0' && p.rest[:end] != "0"
 	p.rest = p.rest[end:]
 	return n, true
 }
@@ -94,7 +98,7 @@ func (j *userJSON) plain(text string) bool {
 	p := newPlainObject(text)
 	id, ok1 := p.text("id")
 	email, ok2 := p.text("email")
-	name := p.optional("name")
+	name := p.optional("name", new(string))
 	if !ok1 || !ok2 || !p.done() {
 		return false
 	}
@@ -105,12 +109,17 @@ func (j *userJSON) plain(text string) bool {
 // plain reads a session. It returns false if encoding/json has to.
 func (j *sessionJSON) plain(text string) bool {
 	p := newPlainObject(text)
+	var room struct { // One allocation for all three.
+		agent, ip string
+		created   int64
+	}
 	user, ok1 := p.text("user_id")
-	agent, ip := p.optional("user_agent"), p.optional("ip_address")
+	agent, ip := p.optional("user_agent", &room.agent), p.optional("ip_address", &room.ip)
 	created, ok2 := p.number("created_at")
 	if !ok1 || !ok2 || !p.done() {
 		return false
 	}
-	*j = sessionJSON{UserID: user, UserAgent: agent, IPAddress: ip, CreatedAt: &created}
+	room.created = created
+	*j = sessionJSON{UserID: user, UserAgent: agent, IPAddress: ip, CreatedAt: &room.created}
 	return true
 }

@@ -45,7 +45,10 @@ func NewToken(userID string) Token {
 // characters: the form that is stored.
 func (t Token) Hash() string { return hashOf(t.digest()) }
 
-func (t Token) digest() [sha256.Size]byte { return sha256.Sum256([]byte(t)) }
+func (t Token) digest() [sha256.Size]byte {
+	var text [64]byte // Spares an allocation in every request.
+	return sha256.Sum256(append(text[:0], t...))
+}
 
 func hashOf(digest [sha256.Size]byte) string {
 	var text [2 * sha256.Size]byte

@@ -13,7 +13,8 @@ import (
 // Hence an operation may not keep its context after it returned, as [Traffic]
 // says.
 type opContext struct {
-	// Context gives the values; its cancelation and deadline are hidden.
+	// Context is the run's and gives the values; its cancelation and deadline
+	// are hidden. (That of context.WithoutCancel allocates at each look.)
 	context.Context
 	phase *phase
 	// deadline is in nanoseconds after the phase's start while an operation is

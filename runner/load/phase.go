@@ -22,7 +22,7 @@ type phase struct {
 	traffic Traffic
 	kinds   int
 	timeout time.Duration
-	// values is the run's context without its cancelation.
+	// values is the run's context, for its values alone.
 	values context.Context
 	errors *errorSamples
 
@@ -63,7 +63,7 @@ func newPhase(ctx context.Context, e *engine, what plan) *phase {
 		traffic: e.traffic,
 		kinds:   len(e.traffic.Operations()),
 		timeout: cfg.Timeout,
-		values:  context.WithoutCancel(ctx),
+		values:  ctx,
 		errors:  &e.errors,
 		backlog: newBacklog(cfg.Backlog, cfg.Workers),
 		workers: make([]*worker, cfg.Workers),

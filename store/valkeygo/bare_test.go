@@ -9,17 +9,9 @@ import (
 	"github.com/toriibench/toriibench/store/internal/testservers"
 )
 
-func TestConnections(t *testing.T) {
-	for n, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2, 3: 4, 4: 4, 50: 64, 64: 64, 65: 128, 256: 256, 1000: 256} {
-		if got := Connections(n); got != want {
-			t.Errorf("Connections(%d) = %d, want %d", n, got, want)
-		}
-	}
-}
-
 func TestBare(t *testing.T) {
 	server := testservers.Start(t, "valkey:8.1")
-	bare, err := DialBare(t.Context(), store.Config{URLs: []string{server.URL()}}, 0)
+	bare, err := DialBare(t.Context(), store.Config{URLs: []string{server.URL()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +32,8 @@ func TestBare(t *testing.T) {
 
 func TestAsManyConnectionsAsAskedFor(t *testing.T) {
 	server := testservers.Start(t, "valkey:8.1")
-	for n, want := range map[int]string{0: "4", 1: "1", 6: "8"} {
-		bare, err := DialBare(t.Context(), store.Config{URLs: []string{server.URL()}}, n)
+	for n, want := range map[int]string{0: "2", 1: "1", 6: "4"} {
+		bare, err := DialBare(t.Context(), store.Config{URLs: []string{server.URL()}, Connections: n})
 		if err != nil {
 			t.Fatal(err)
 		}

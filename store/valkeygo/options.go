@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	// maxMultiplex is the base-2 logarithm of the connections per node, 4, that
-	// the library itself uses on a machine with four cores or more. It is fixed
-	// here, so that a result does not depend on the cores of the client.
-	maxMultiplex = 2
+	// maxMultiplex is the base-2 logarithm of the connections per node, 2. The
+	// library itself uses one for one core, and four for four and more; it is
+	// fixed here, so that a result does not depend on the cores of the client.
+	// More make for shorter writes: with 50 callers on one core 2 connections
+	// carried 1.18 times as many GETs as 4, and as many as 1.
+	maxMultiplex = 1
 	// idlePing is the silence after which a connection with nothing to receive
 	// is tried with a PING. A server that stalls is given up after idlePing and
 	// Config.Timeout.
@@ -41,6 +43,10 @@ func multiplex(cfg store.Config) int {
 	}
 	return n
 }
+
+// Connections is the number of connections per node that Dial makes of cfg, whose
+// zero values count as what Open makes of them.
+func Connections(cfg store.Config) int { return connections(cfg.WithDefaults()) }
 
 // connections is the number of connections per node.
 func connections(cfg store.Config) int {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestConnectionsFollowThePool(t *testing.T) {
-	for pool, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 64: 4, 10_000: 4} {
+	for pool, want := range map[int]int{-1: 1, 0: 1, 1: 1, 2: 2, 3: 2, 4: 2, 64: 2, 10_000: 2} {
 		if got := connections(store.Config{PoolSize: pool}); got != want {
 			t.Errorf("a pool of %d makes %d connections, want %d", pool, got, want)
 		}
@@ -53,7 +53,7 @@ func TestOptionsSwitchHiddenWorkOff(t *testing.T) {
 		"login":                     o.Username == "u" && o.Password == "p",
 		"database":                  o.SelectDB == 2,
 		"TLS":                       o.TLSConfig != nil,
-		"connections":               o.PipelineMultiplex == 2,
+		"connections":               o.PipelineMultiplex == 1,
 		"timeouts":                  o.Dialer.Timeout == time.Second && o.ConnWriteTimeout == 2*time.Second,
 	} {
 		if !ok {
@@ -82,7 +82,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("cluster %t, but topology is told: %t", clustered, ok)
 		}
 	}
-	if s := Settings(store.Config{}); !strings.HasPrefix(s["connections"], "4 ") {
+	if s := Settings(store.Config{}); !strings.HasPrefix(s["connections"], "2 ") {
 		t.Errorf("defaults are not filled in: %v", s)
 	}
 }

@@ -15,7 +15,7 @@
 //     PING, and closed when that takes longer than Config.Timeout; everything
 //     that waits on it then fails. That is what ends a command whose context
 //     has no deadline.
-//   - Pipelining: always (AlwaysPipelining), over at most four connections per
+//   - Pipelining: always (AlwaysPipelining), over at most two connections per
 //     node, or Config.PoolSize when that is less. The library would begin
 //     without and change over at the first two simultaneous commands; a run
 //     must not change its ways in the middle, and before that change a context
@@ -56,7 +56,28 @@ type driver struct {
 
 // Dial connects and makes a driver.
 func Dial(ctx context.Context, cfg store.Config) (store.Driver, error) {
-	return DialConnections(0)(ctx, cfg)
+	d, err := dial(ctx, cfg)
+	if err != nil {
+		return nil, err // Not a driver that is nil.
+	}
+	return d, nil
+}
+
+func dial(ctx context.Context, cfg store.Config) (*driver, error) {
+	cfg = cfg.WithDefaults()
+	e, err := cfg.Endpoint()
+	if err != nil {
+		return nil, err
+	}
+	d := &driver{cluster: cfg.ClusterMode, retryReads: cfg.ReadRetries > 0}
+	d.tap.cluster = cfg.ClusterMode
+	d.repeats.most = cfg.ReadRetries
+	opts := options(cfg, e)
+	opts.DialCtxFn, opts.RetryDelay = d.tap.dial, d.repeats.delay
+	if d.client, err = connect(ctx, opts); err != nil {
+		return nil, failure(ctx, "connect", err)
+	}
+	return d, nil
 }
 
 // connect makes a client or gives up with ctx, which the library does not take.
