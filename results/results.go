@@ -46,6 +46,9 @@ type Environment struct {
 	Versions map[string]string `json:"versions"`
 	// Pacing names the wait that the engine used, for example "timerfd".
 	Pacing string `json:"pacing"`
+	// GCPercent is how much the program's heap may grow between two collections
+	// of garbage, in percent; 0 is not recorded.
+	GCPercent int `json:"gc_percent,omitempty"`
 	// Doctor is what the machine was found to be able to measure, when the run began.
 	Doctor *Doctor `json:"doctor,omitempty"`
 }

@@ -100,6 +100,7 @@ func (p *program) bench(ctx context.Context, o *benchOptions) error {
 	if err != nil {
 		return usage(err)
 	}
+	defer easeGC()()
 	loop := openLoop()
 	if o.closed > 0 {
 		loop = closedLoop()

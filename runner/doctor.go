@@ -31,6 +31,7 @@ processors and where servers could come from, and ends in one sentence.`,
 }
 
 func (p *program) doctor(ctx context.Context, asJSON bool) error {
+	defer easeGC()()
 	e := fullExamination(p.stderr)
 	if err := e.run(ctx); err != nil {
 		return causeOf(ctx, err)

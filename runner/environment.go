@@ -21,6 +21,8 @@ func environment() results.Environment {
 		OS:       strings.Trim(field("/etc/os-release", "PRETTY_NAME"), `"`),
 		Go:       runtime.Version(),
 		Versions: versions(),
+
+		GCPercent: gcInForce(),
 	}
 }
 

@@ -99,6 +99,7 @@ func (p *program) perf(ctx context.Context, o *perfOptions) error {
 	if err != nil {
 		return err
 	}
+	defer easeGC()()
 	if err := compose.Sweep(ctx, p.stderr); err != nil {
 		fmt.Fprintf(p.stderr, "leftovers of an earlier run could not be cleared: %v\n", err)
 	}
