@@ -29,6 +29,7 @@ type cellRun struct {
 	topology *compose.Topology
 	storage  *store.RedisStorage
 	workload *scenarios.Workload
+	spool    spool
 	// uncertainty is of the percentiles of what is being measured.
 	uncertainty uncertainty
 	audit       audit
@@ -264,10 +265,12 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 			}
 		},
 		OnInterval: func(i load.Interval) {
-			c.uncertainty.add(i.Operations)
 			c.audit.second(i)
-			if err := c.logInterval(i); err != nil {
-				cancel(err)
+			c.spool.add(i)
+			if c.spool.full() {
+				if err := c.spool.empty(c.takeSecond); err != nil {
+					cancel(err)
+				}
 			}
 			c.bench.metrics.observe(cellLabels{c.scenario.Name, c.target.String(), c.client.name}, i)
 		},
@@ -275,7 +278,14 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 	if before == nil {
 		return nil, cost{}, err
 	}
-	return result, c.spent(context.WithoutCancel(ctx)).since(*before), causeOf(ctx, err)
+	spent := c.spent(context.WithoutCancel(ctx)).since(*before)
+	return result, spent, errors.Join(causeOf(ctx, err), c.spool.empty(c.takeSecond))
+}
+
+// takeSecond keeps a second's histograms: their counts, and in the log.
+func (c *cellRun) takeSecond(i load.Interval) error {
+	c.uncertainty.add(i.Operations)
+	return c.logInterval(i)
 }
 
 // workers is how many operations may be under way; 0 leaves it to the engine.

@@ -2,6 +2,7 @@ package load
 
 import (
 	"errors"
+	"runtime"
 	"time"
 )
 
@@ -145,6 +146,7 @@ func (r *recorder) interval(now time.Duration) {
 	}
 	for i := range r.totals {
 		r.err = errors.Join(r.err, r.totals[i].merge(&r.second[i]))
+		runtime.Gosched() // An operation may be due.
 	}
 	r.from, r.before = now, counted
 	r.before.Errors, r.before.Timeouts = 0, 0
