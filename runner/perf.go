@@ -24,7 +24,7 @@ type perfOptions struct {
 	rounds, connections int
 	length              time.Duration
 	seed                uint64
-	out                 string
+	out, profile        string
 	json                bool
 }
 
@@ -60,6 +60,7 @@ memtier_benchmark is taken from the PATH. It needs Linux and two processors.`,
 	f.DurationVar(&o.length, "for", 3*time.Second, "how long a turn is")
 	f.IntVar(&o.connections, "connections", 50, "connections of the other generators, and callers of this one")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the traffic (default: random)")
+	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of this program to a `file`, for go tool pprof")
 	f.StringVar(&o.out, "out", "results/perf", "`folder` to write the result into")
 	f.BoolVar(&o.json, "json", false, "print the result as JSON instead of tables")
 	return cmd

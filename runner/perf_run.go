@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/toriibench/toriibench/compose"
@@ -65,7 +68,30 @@ func (c *contest) run(ctx context.Context) (err error) {
 	if err := c.prepare(ctx); err != nil {
 		return causeOf(ctx, err)
 	}
-	return causeOf(ctx, c.rounds(ctx))
+	written, err := profile(c.options.profile)
+	if err != nil {
+		return err
+	}
+	return causeOf(ctx, errors.Join(c.rounds(ctx), written()))
+}
+
+// profile writes a processor profile of this program to a file, for go tool pprof;
+// each sample has the label "turn". An empty path profiles nothing.
+func profile(path string) (written func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("create the profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("profile: %w", err), f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 func (c *contest) close(ctx context.Context) error {
@@ -174,7 +200,8 @@ func (c *contest) rounds(ctx context.Context) error {
 			t := turns[(position+round)%len(turns)]
 			fmt.Fprintf(c.program.stderr, "round %d of %d: %s\n", round+1, c.options.rounds, t.name)
 			runtime.GC() // What the one before left is not this one's to clear away.
-			err := t.do(ctx, round, position)
+			var err error
+			pprof.Do(ctx, pprof.Labels("turn", strings.ReplaceAll(t.name, ",", "")), func(ctx context.Context) { err = t.do(ctx, round, position) })
 			if err != nil && ctx.Err() == nil {
 				failed := fmt.Sprintf("round %d, %s: %s", round+1, t.name, oneLine(err))
 				c.result.Failed = append(c.result.Failed, failed)
