@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"runtime"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -40,12 +39,12 @@ type sparse struct {
 	n     []int64
 }
 
-// add keeps a second. It lets other goroutines run after each histogram.
+// add keeps a second. It pauses after each histogram.
 func (s *spool) add(i load.Interval) {
 	second := spooledSecond{start: i.Start, end: i.End}
 	for _, op := range i.Operations {
 		second.operations = append(second.operations, spooledOperation{
-			name: op.Name, response: s.keep(op.Response), service: s.keep(op.Service), lag: s.keep(op.Lag),
+			name: op.Name, response: s.keep(op.Response, i.Pause), service: s.keep(op.Service, i.Pause), lag: s.keep(op.Lag, i.Pause),
 		})
 	}
 	s.seconds = append(s.seconds, second)
@@ -53,10 +52,10 @@ func (s *spool) add(i load.Interval) {
 
 func (s *spool) full() bool { return s.bytes > maxSpool }
 
-func (s *spool) keep(h *hdrhistogram.Histogram) (kept sparse) {
+func (s *spool) keep(h *hdrhistogram.Histogram, pause func()) (kept sparse) {
 	if h.TotalCount() > 0 {
 		kept = newSparse(h)
-		runtime.Gosched()
+		pause()
 	}
 	s.bytes += len(kept.at) * (4 + 8)
 	return kept

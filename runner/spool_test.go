@@ -21,15 +21,19 @@ func TestASpoolGivesBackWhatItTook(t *testing.T) {
 	}
 	start := time.Unix(1_700_000_000, 0)
 	var took []load.Interval
+	pauses := 0
 	var s spool
 	for i := range 3 {
 		from := start.Add(time.Duration(i) * time.Second)
-		second := load.Interval{Start: from, End: from.Add(time.Second), Operations: []load.OpResult{
+		second := load.Interval{Start: from, End: from.Add(time.Second), Pause: func() { pauses++ }, Operations: []load.OpResult{
 			{Name: "validate", Response: hist(1e5, 1e5, 5e7+int64(i)), Service: hist(9e4), Lag: hist(2e4, 6e10)},
 			{Name: "login", Response: hist(), Service: hist(), Lag: hist()},
 		}}
 		took = append(took, second)
 		s.add(second)
+	}
+	if pauses != 9 {
+		t.Errorf("paused %d times for 9 histograms that are not empty", pauses)
 	}
 	given := 0
 	err := s.empty(func(i load.Interval) error {
@@ -59,7 +63,7 @@ func TestASpoolHasABound(t *testing.T) {
 		}
 	}
 	var s spool
-	i := load.Interval{Operations: []load.OpResult{{Name: "x", Response: h, Service: h, Lag: h}}}
+	i := load.Interval{Pause: func() {}, Operations: []load.OpResult{{Name: "x", Response: h, Service: h, Lag: h}}}
 	for n := 0; !s.full(); n++ {
 		if s.add(i); n > 1000 {
 			t.Fatal("it is never full")

@@ -135,6 +135,9 @@ type Interval struct {
 	Totals
 	// InFlight operations are under way or wait for a worker at its end.
 	InFlight int64
+	// Pause lets operations go first that have become due. An OnInterval that
+	// takes long calls it every fifty microseconds or so.
+	Pause func()
 }
 
 // Totals count operations. Offered = Sent + Dropped once a run has ended.
