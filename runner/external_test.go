@@ -118,7 +118,7 @@ func TestAnInterruptedRunTakesItsKeysFromAnExternalServer(t *testing.T) {
 		t.Skip("starts a server")
 	}
 	server, out := startSomeoneElses(t), t.TempDir()
-	got := inMidRun(t, out, func() {
+	got := inMidRun(t, func() {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}

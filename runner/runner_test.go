@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -370,14 +373,16 @@ func children(t *testing.T) []int {
 
 // inMidRun starts a bench, waits until it has measured for a second, and calls
 // disturb.
-func inMidRun(t *testing.T, out string, disturb func(), args ...string) outcome {
+func inMidRun(t *testing.T, disturb func(), args ...string) outcome {
 	t.Helper()
+	metrics := freeAddress(t)
+	args = append(args, "--metrics-listen", metrics)
 	done := make(chan outcome, 1)
 	go func() { done <- call(t.Context(), args...) }()
 	deadline := time.After(time.Minute)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for !measured(out) {
+	for !measured(t, metrics) {
 		select {
 		case <-look.C:
 		case got := <-done:
@@ -396,14 +401,31 @@ func inMidRun(t *testing.T, out string, disturb func(), args ...string) outcome 
 	}
 }
 
-// measured says whether the log of the one run in a folder has its first second.
-func measured(out string) bool {
-	logs, _ := filepath.Glob(filepath.Join(out, "*", results.LogFile+"*"))
-	if len(logs) == 0 {
-		return false
+// freeAddress is one where nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	log, err := os.ReadFile(logs[0])
-	return err == nil && bytes.Contains(log, []byte("Tag=session-churn/"))
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// measured says whether a run tells of operations, which it does once a second.
+func measured(t *testing.T, metrics string) bool {
+	t.Helper()
+	ask, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+metrics+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := http.DefaultClient.Do(ask)
+	if err != nil {
+		return false // It does not listen yet.
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	return err == nil && bytes.Contains(text, []byte("toriibench_operations_sent_total{"))
 }
 
 func TestAServerKilledInMidRunEndsTheRunAndKeepsWhatWasMeasured(t *testing.T) {
@@ -411,7 +433,7 @@ func TestAServerKilledInMidRunEndsTheRunAndKeepsWhatWasMeasured(t *testing.T) {
 		t.Skip("starts a server")
 	}
 	out := t.TempDir()
-	got := inMidRun(t, out, func() {
+	got := inMidRun(t, func() {
 		pids := children(t)
 		if len(pids) != 1 {
 			t.Fatalf("%d children, want the server alone", len(pids))
@@ -437,7 +459,7 @@ func TestAnInterruptEndsTheRunGentlyAndKeepsWhatWasMeasured(t *testing.T) {
 		t.Skip("starts a server")
 	}
 	out := t.TempDir()
-	got := inMidRun(t, out, func() {
+	got := inMidRun(t, func() {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}

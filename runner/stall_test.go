@@ -21,7 +21,7 @@ func TestAStalledServerIsSeenInTheResponseTimes(t *testing.T) {
 	for _, client := range clientNames() {
 		t.Run(client, func(t *testing.T) {
 			out := t.TempDir()
-			got := inMidRun(t, out, func() {
+			got := inMidRun(t, func() {
 				pids := children(t)
 				if len(pids) != 1 {
 					t.Fatalf("%d children, want the server alone", len(pids))
