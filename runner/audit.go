@@ -70,7 +70,11 @@ func doubt(cell *results.Cell, reasons []string) {
 // addMachine adds what the machine did, and what follows from it.
 func (c *cellRun) addMachine(a *audit) {
 	c.cell.Machine = a.report()
-	doubt(&c.cell, machine.Doubts(a.seconds, limitsOf(c.cell.Loop)))
+	doubts := machine.Doubts(a.seconds, limitsOf(c.cell.Loop))
+	if c.bench.crowded {
+		doubts = append(doubts, crowdedReason)
+	}
+	doubt(&c.cell, doubts)
 }
 
 // limitsOf are the bounds of a loop. A closed one takes all the processors that

@@ -126,6 +126,9 @@ func (p *program) bench(ctx context.Context, o *benchOptions) error {
 		return err
 	}
 	b.metrics = live
+	crowded, release := claimMachine(p.stderr)
+	defer release()
+	b.crowded = crowded
 	err = b.rehearse(ctx)
 	if err == nil {
 		err = b.examine(ctx)

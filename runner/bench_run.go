@@ -31,6 +31,8 @@ type bench struct {
 	result   results.Run
 	log      *results.LogWriter
 	progress *progress
+	// crowded tells that another run was measuring when this one began.
+	crowded bool
 	// calibration is how this machine waits best.
 	calibration load.Calibration
 	// metrics shows the run while it goes on; nil when nobody asked.

@@ -101,6 +101,8 @@ func (p *program) perf(ctx context.Context, o *perfOptions) error {
 		return err
 	}
 	defer easeGC()()
+	_, leave := claimMachine(p.stderr)
+	defer leave()
 	if err := compose.Sweep(ctx, p.stderr); err != nil {
 		fmt.Fprintf(p.stderr, "leftovers of an earlier run could not be cleared: %v\n", err)
 	}
