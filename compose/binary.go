@@ -151,17 +151,26 @@ func fetchProgram(ctx context.Context, t Target, log io.Writer) (program, error)
 	return entryProgram(e), nil
 }
 
-// readProgram asks an executable what it is.
-func readProgram(ctx context.Context, path string) (program, error) {
+// askVersion returns what an executable prints for --version.
+func askVersion(ctx context.Context, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return program{}, fmt.Errorf("ask %s for its version: %w: %s", path, err, firstLine(string(out)))
+		return "", fmt.Errorf("ask %s for its version: %w: %s", path, err, firstLine(string(out)))
 	}
-	engine, version, err := parseVersion(string(out))
+	return string(out), nil
+}
+
+// readProgram asks an executable what it is.
+func readProgram(ctx context.Context, path string) (program, error) {
+	words, err := askVersion(ctx, path)
+	if err != nil {
+		return program{}, err
+	}
+	engine, version, err := parseVersion(words)
 	if err != nil {
 		return program{}, fmt.Errorf("ask %s for its version: %w", path, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/toriibench/toriibench/compose/debian"
 )
@@ -65,15 +64,11 @@ func pathTool(ctx context.Context, engine, version string) (Tool, error) {
 	if err != nil {
 		return Tool{}, fmt.Errorf("look on PATH: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--version")
-	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
+	words, err := askVersion(ctx, path)
 	if err != nil {
-		return Tool{}, fmt.Errorf("ask %s for its version: %w: %s", path, err, firstLine(string(out)))
+		return Tool{}, err
 	}
-	found, err := parseToolVersion(string(out))
+	found, err := parseToolVersion(words)
 	if err != nil || !matches(found, version) {
 		return Tool{}, errors.Join(fmt.Errorf("%w: %s is version %q", errNoTool, path, found), err)
 	}

@@ -36,7 +36,7 @@ func TestFewAndManyConnections(t *testing.T) {
 	for _, wanted := range []int{1, 16, 4096} {
 		t.Run(strconv.Itoa(wanted), func(t *testing.T) {
 			if err := checkConnections(wanted, fileLimit()); err != nil {
-				t.Skip(err)
+				lacking(t, err)
 			}
 			out := t.TempDir()
 			got := call(t.Context(), quick(out, "--connections", strconv.Itoa(wanted), "--target", "valkey", "--scenario", "session-churn", "--warmup", "1s")...)

@@ -134,7 +134,7 @@ func needTwoCPUs(t *testing.T) {
 		t.Skip("starts servers")
 	}
 	if _, err := perfCPUs(); err != nil {
-		t.Skip(err)
+		lacking(t, err)
 	}
 }
 

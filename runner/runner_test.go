@@ -401,6 +401,16 @@ func inMidRun(t *testing.T, disturb func(), args ...string) outcome {
 	}
 }
 
+// lacking skips a test for which this machine lacks something, and fails it in CI,
+// where nothing may be lacking.
+func lacking(t *testing.T, what error) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
 // freeAddress is one where nobody listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
