@@ -37,6 +37,21 @@ func TestClosedLoopKeepsEveryWorkerBusy(t *testing.T) {
 	})
 }
 
+func TestClosedLoopCountsWhatBeginsAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	// Planning takes the worker past the end, as a busy machine may. Not on a
+	// synctest clock: it stands still while the end waits for the plan's lock.
+	const span = time.Second
+	s := &script{names: []string{"operation"}, rng: func() uint64 { time.Sleep(span * 6 / 10); return 0 }}
+	r, err := Run(t.Context(), Config{Closed: true, Measure: Constant(1, span), Workers: 1, Waiter: NewTimerWaiter()}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if op := r.Operations[0]; op.Count != 1 || op.MaxLag < span*2/10 {
+		t.Errorf("%d operations, lag %v; want 1 that began %v after the end", op.Count, op.MaxLag, span*2/10)
+	}
+}
+
 func TestClosedLoopEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("interrupted")

@@ -41,7 +41,8 @@ func (w *worker) perform() {
 	}
 	sent := p.now()
 	if p.closed != nil {
-		s.due = int64(sent)
+		// It was taken before the span ended, however late the worker comes.
+		s.due = int64(min(sent, p.closed.span-1))
 	}
 	kind, err := w.do(sent + p.timeout)
 	done := p.now()
