@@ -301,7 +301,7 @@ func checkInside(t *testing.T, cell *results.Cell) {
 		return
 	}
 	var calls int64
-	for _, name := range []string{"mget", "evalsha", "unlink"} {
+	for _, name := range []string{"mget", "hget", "evalsha"} {
 		c := cell.ServerView.Commands[name]
 		calls += c.Calls
 		if c.Calls > 0 && (c.CPU <= 0 || c.Latency["p50"] <= 0) {

@@ -14,15 +14,15 @@ import (
 // real thing.
 type sabotage struct {
 	store.Driver
-	get  func(next store.Driver, ctx context.Context, keys []string) ([]string, error)
+	look func(next store.Driver, ctx context.Context, key, hash, field string) (string, string, error)
 	eval func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error)
 }
 
-func (d *sabotage) Get(ctx context.Context, keys ...string) ([]string, error) {
-	if d.get == nil {
-		return d.Driver.Get(ctx, keys...)
+func (d *sabotage) Lookup(ctx context.Context, key, hash, field string) (string, string, error) {
+	if d.look == nil {
+		return d.Driver.Lookup(ctx, key, hash, field)
 	}
-	return d.get(d.Driver, ctx, keys)
+	return d.look(d.Driver, ctx, key, hash, field)
 }
 
 func (d *sabotage) Eval(ctx context.Context, s *store.Script, keys []string, args ...string) ([]string, error) {
@@ -36,7 +36,7 @@ func (d *sabotage) Eval(ctx context.Context, s *store.Script, keys []string, arg
 func (d *sabotage) dial(dial store.Dial) store.Dial {
 	return func(ctx context.Context, cfg store.Config) (store.Driver, error) {
 		next, err := dial(ctx, cfg)
-		return &sabotage{Driver: next, get: d.get, eval: d.eval}, err
+		return &sabotage{Driver: next, look: d.look, eval: d.eval}, err
 	}
 }
 

@@ -54,7 +54,8 @@ const (
 	// it, and the others shall be the server's own work.
 	checkShare  = 0.15
 	probedEvery = 10
-	// sessionsEach is how many sessions a user has.
+	// sessionsEach is how many sessions a living user has. A dying one has one: the
+	// sessions of a user lie under one key, which goes with the last of them.
 	sessionsEach = 10
 )
 
@@ -138,16 +139,14 @@ func (e *expiry) settings() map[string]string {
 func (e *expiry) planDying(rng *rand.Rand, n int) {
 	storm := time.Duration(stormAt * float64(e.env.For))
 	for i := range n {
-		if i%sessionsEach == 0 {
-			a := &account{id: fmt.Sprintf("usr_dying%08d", i/sessionsEach)}
-			a.email = a.id + "@example.com"
-			e.pop.accounts = append(e.pop.accounts, a)
-		}
+		a := &account{id: fmt.Sprintf("usr_dying%08d", i)}
+		a.email = a.id + "@example.com"
+		e.pop.accounts = append(e.pop.accounts, a)
 		end := storm
 		if rng.Float64() < drizzleShare {
 			end = time.Duration(rng.Int64N(int64(e.env.For)))
 		}
-		e.dying = append(e.dying, dyingSession{account: e.pop.accounts[len(e.pop.accounts)-1], end: end})
+		e.dying = append(e.dying, dyingSession{account: a, end: end})
 	}
 }
 

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"strconv"
@@ -14,6 +15,12 @@ func later(ms string, by int64) string {
 		panic(err) // The script's arguments are not what this test thinks.
 	}
 	return strconv.FormatInt(n+by, 10)
+}
+
+// endingLater moves the end that stands in the record of a session.
+func endingLater(record string, by int64) string {
+	end := binary.BigEndian.Uint64([]byte("\x00\x00"+record[1:7])) + uint64(by)
+	return record[:1] + string(binary.BigEndian.AppendUint64(nil, end)[2:]) + record[7:]
 }
 
 func TestZipfDrawsEachRankByItsShare(t *testing.T) {

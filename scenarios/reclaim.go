@@ -85,22 +85,16 @@ func (e *expiry) measurements() map[string]Measurement {
 	last := e.reclaim.samples[len(e.reclaim.samples)-1]
 	dead := endedBy(ends, last.at.Sub(e.timeline.start))
 	m["dead-at-end"] = Measurement{float64(max(int64(dead)-last.expired, 0)), "keys", "keys past their end that the server still held when the measured time was over"}
-	m["ended"] = Measurement{float64(dead), "keys", "keys (sessions and the indexes of their users) that ended in the measured time"}
+	m["ended"] = Measurement{float64(dead), "keys", "keys (one for each session that dies) that ended in the measured time"}
 	return m
 }
 
-// ends lists when the dying sessions end, and the index key of each of their
-// users with the last of them, in order.
+// ends lists when the keys of the dying sessions end, in order: each is its
+// user's only one, and the key goes with it.
 func (e *expiry) ends() []time.Duration {
-	last := map[*account]time.Duration{}
-	var ends []time.Duration
+	ends := make([]time.Duration, len(e.dying))
 	for i := range e.dying {
-		d := &e.dying[i]
-		ends = append(ends, d.end)
-		last[d.account] = max(last[d.account], d.end)
-	}
-	for _, end := range last {
-		ends = append(ends, end)
+		ends[i] = e.dying[i].end
 	}
 	slices.Sort(ends)
 	return ends

@@ -11,8 +11,12 @@ import (
 	"strings"
 )
 
-// defaultPort is where Redis and Valkey listen when an address names no port.
-const defaultPort = "6379"
+// Where Redis and Valkey, and their sentinels, listen when an address names no
+// port.
+const (
+	defaultPort         = "6379"
+	defaultSentinelPort = "26379"
+)
 
 // Address is one entry of Config.URLs, taken apart. It prints and encodes
 // without its password.
@@ -34,7 +38,9 @@ type Address struct {
 //	redis://[[user]:password@]host[:port][/database]
 //
 // An error never repeats the text, which may hold a password.
-func ParseAddress(text string) (Address, error) {
+func ParseAddress(text string) (Address, error) { return parseAddress(text, defaultPort) }
+
+func parseAddress(text, port string) (Address, error) {
 	if !strings.Contains(text, "://") {
 		text = "redis://" + text
 	}
@@ -44,26 +50,23 @@ func ParseAddress(text string) (Address, error) {
 	}
 	a := Address{TLS: u.Scheme == "rediss" || u.Scheme == "valkeys"}
 	if !a.TLS && u.Scheme != "redis" && u.Scheme != "valkey" {
-		return Address{}, errors.New("the scheme is none of redis, rediss, valkey, valkeys")
+		return Address{}, errors.New("the scheme is none of redis, rediss, valkey, valkeys (ParseURL reads those of clusters and sentinels)")
 	}
 	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return Address{}, errors.New("a URL takes no ?options and no #fragment")
+		return Address{}, errors.New("an address takes no ?parameters (ParseURL reads them) and no #fragment")
 	}
 	a.Username = u.User.Username()
 	a.Password, _ = u.User.Password()
-	if a.HostPort, err = hostPort(u); err != nil {
+	if a.HostPort, err = hostPort(u, port); err != nil {
 		return Address{}, err
 	}
 	a.Database, err = databaseNumber(u.Path)
 	return a, err
 }
 
-// hostPort checks what a URL says to dial and completes it with the port.
-func hostPort(u *url.URL) (string, error) {
-	host, port := u.Hostname(), u.Port()
-	if port == "" {
-		port = defaultPort
-	}
+// hostPort checks what a URL says to dial and completes it with the usual port.
+func hostPort(u *url.URL, usual string) (string, error) {
+	host, port := u.Hostname(), or(u.Port(), usual)
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", errors.New("the port is not between 1 and 65535")
 	}
@@ -103,8 +106,11 @@ func databaseNumber(path string) (int, error) {
 // apart and overridden by the explicit fields. It prints and encodes without its
 // password.
 type Endpoint struct {
-	// Addrs has one host:port for standalone, the seeds for a cluster.
-	Addrs              []string
+	// Addrs has one host:port for a standalone server or a primary, the seeds of a
+	// cluster, or the sentinels.
+	Addrs []string
+	// Replicas are the host:port of Config.Replicas.
+	Replicas           []string
 	Username, Password string
 	Database           int
 	// TLS is nil for plain connections. It belongs to the driver.
@@ -115,53 +121,64 @@ type Endpoint struct {
 // Database, TLSEnabled and TLS of cfg, where set, win over what the URLs say;
 // where they do not, the URLs must agree with each other. It wraps ErrInvalid.
 func (cfg Config) Endpoint() (Endpoint, error) {
-	first, addrs, err := cfg.addresses()
+	e, err := cfg.endpoint(fieldName)
+	return e, refusal(err)
+}
+
+func (cfg Config) endpoint(name naming) (Endpoint, error) {
+	if err := first(cfg.checkDeployment(name), cfg.checkReads(name)); err != nil {
+		return Endpoint{}, err
+	}
+	told, addrs, err := cfg.addresses()
 	if err != nil {
-		return Endpoint{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return Endpoint{}, fmt.Errorf("%s: %w", name("URLs"), err)
 	}
 	e := Endpoint{
 		Addrs:    addrs,
-		Username: or(cfg.Username, first.Username),
-		Password: or(cfg.Password, first.Password),
-		Database: or(cfg.Database, first.Database),
+		Username: or(cfg.Username, told.Username),
+		Password: or(cfg.Password, told.Password),
+		Database: or(cfg.Database, told.Database),
 	}
-	if cfg.ClusterMode && e.Database != 0 {
-		return Endpoint{}, invalid("database number %d in cluster mode: a cluster has only database 0", e.Database)
+	for _, text := range cfg.Replicas {
+		a, _ := ParseAddress(text) // checkReads has read it.
+		e.Replicas = append(e.Replicas, a.HostPort)
 	}
 	if cfg.TLS != nil {
 		e.TLS = cfg.TLS.Clone()
-	} else if cfg.TLSEnabled || first.TLS {
+	} else if cfg.TLSEnabled || told.TLS {
 		e.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return e, nil
+	switch {
+	case cfg.ClusterMode && e.Database != 0:
+		return Endpoint{}, fmt.Errorf("%s: database %d, but a cluster has only database 0", name("URLs"), e.Database)
+	case e.Username != "" && e.Password == "":
+		// A library may leave the user out then, and be the default user.
+		return Endpoint{}, fmt.Errorf("%s: a user needs a password; set %s", name("Username"), name("Password"))
+	default:
+		return e, nil
+	}
 }
 
 // addresses parses the URLs: what to dial, and what they all say beside it.
-func (cfg Config) addresses() (first Address, addrs []string, err error) {
-	switch {
-	case len(cfg.URLs) == 0:
-		return first, nil, errors.New("no URL to connect to")
-	case len(cfg.URLs) > 1 && !cfg.ClusterMode:
-		return first, nil, fmt.Errorf("%d URLs need ClusterMode; a standalone server has one", len(cfg.URLs))
+func (cfg Config) addresses() (told Address, addrs []string, err error) {
+	if len(cfg.URLs) == 0 {
+		return told, nil, errors.New("no server address given")
+	}
+	port := defaultPort
+	if cfg.MasterName != "" {
+		port = defaultSentinelPort
 	}
 	for i, text := range cfg.URLs {
-		a, err := ParseAddress(text)
+		a, err := parseAddress(text, port)
 		if err != nil {
-			return first, nil, fmt.Errorf("URL %d: %w", i+1, err)
+			return told, nil, fmt.Errorf("entry %d: %w", i+1, err)
 		}
 		addrs = append(addrs, a.HostPort)
 		a.HostPort = ""
-		if i > 0 && a != first {
-			return first, nil, fmt.Errorf("URL %d differs from the first in its credentials, database or TLS", i+1)
+		if i > 0 && a != told {
+			return told, nil, fmt.Errorf("entry %d differs from the first in its credentials, database or TLS", i+1)
 		}
-		first = a
+		told = a
 	}
-	return first, addrs, nil
-}
-
-// WithDefaults fills in what Open fills in, without its checks: for drivers and
-// for describing a configuration.
-func (cfg Config) WithDefaults() Config {
-	cfg, _ = cfg.complete() // What complete refuses, Open reports.
-	return cfg
+	return told, addrs, nil
 }

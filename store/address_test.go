@@ -140,6 +140,18 @@ func TestEndpoint(t *testing.T) {
 		},
 		{"TLS from the scheme", Config{URLs: []string{"rediss://h:1"}}, Endpoint{Addrs: []string{"h:1"}}, "TLS"},
 		{"TLS from the flag", Config{URLs: []string{"h:1"}, TLSEnabled: true}, Endpoint{Addrs: []string{"h:1"}}, "TLS"},
+		{
+			"sentinels",
+			Config{URLs: []string{"redis://:p@h/3", "redis://:p@i:2/3"}, MasterName: "m"},
+			Endpoint{Addrs: []string{"h:26379", "i:2"}, Password: "p", Database: 3},
+			"",
+		},
+		{
+			"replicas",
+			Config{URLs: []string{"h"}, Replicas: []string{"i", "j:1"}, ReadFrom: ReadFromReplica},
+			Endpoint{Addrs: []string{"h:6379"}, Replicas: []string{"i:6379", "j:1"}},
+			"",
+		},
 		{"TLS of one's own", Config{URLs: []string{"h:1"}, TLS: mine}, Endpoint{Addrs: []string{"h:1"}}, "mine"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,6 +176,10 @@ func TestEndpoint(t *testing.T) {
 func TestEndpointRefuses(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"no URL":                             {},
+		"a user without a password":          {URLs: []string{"h:1"}, Username: "u"},
+		"a URL's user without a password":    {URLs: []string{"redis://u@h:1"}},
+		"a replica with a password":          {URLs: []string{"h:1"}, Replicas: []string{"redis://:p@i:1"}, ReadFrom: ReadFromReplica},
+		"replicas of a cluster":              {URLs: []string{"h:1"}, Replicas: []string{"i:1"}, ReadFrom: ReadFromReplica, ClusterMode: true},
 		"two URLs without a cluster":         {URLs: []string{"h:1", "h:2"}},
 		"a bad URL":                          {URLs: []string{"h:x"}},
 		"seeds with different passwords":     {URLs: []string{"redis://:p@h:1", "redis://:q@h:2"}, ClusterMode: true},

@@ -13,6 +13,23 @@ const maxLoads = 3
 
 var errNoAnswer = errors.New("the source has ended its goroutine without an answer")
 
+// question is what the source is asked: who has this id, or this email.
+type question struct {
+	email bool
+	text  string
+}
+
+func byID(id string) question       { return question{text: id} }
+func byEmail(email string) question { return question{email: true, text: email} }
+
+// flight names the load that all who ask this share.
+func (q question) flight() string {
+	if q.email {
+		return "email " + q.text
+	}
+	return "id " + q.text
+}
+
 // loaded is what a load gives to those who wait for it.
 type loaded struct {
 	user CachedUser
@@ -25,14 +42,14 @@ type answer struct {
 	err    error
 }
 
-// join waits for the load of a user that is under way, or begins one. Each
+// join waits for the load that is under way, or begins one. Each
 // caller waits as long as its own context allows.
-func (c *Cache) join(ctx context.Context, id string) (CachedUser, bool, error) {
+func (c *Cache) join(ctx context.Context, q question) (CachedUser, bool, error) {
 	mine := false
-	done := c.flight.DoChan(id, func() (any, error) {
+	done := c.flight.DoChan(q.flight(), func() (any, error) {
 		mine = true
 		// The load may outlive its first caller, whose Trace it must not touch.
-		return c.share(WithTrace(context.WithoutCancel(ctx), nil), id)
+		return c.share(WithTrace(context.WithoutCancel(ctx), nil), q)
 	})
 	select {
 	case <-ctx.Done():
@@ -52,7 +69,7 @@ func (c *Cache) join(ctx context.Context, id string) (CachedUser, bool, error) {
 // share loads for everybody who waits. It returns when LoadTimeout has passed,
 // whatever the source does, so that nobody joins a load that hangs; what such a
 // load gives later cannot be kept, because its context has ended.
-func (c *Cache) share(ctx context.Context, id string) (loaded, error) {
+func (c *Cache) share(ctx context.Context, q question) (loaded, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.LoadTimeout)
 	defer cancel()
 	answered := make(chan answer, 1)
@@ -64,7 +81,7 @@ func (c *Cache) share(ctx context.Context, id string) (loaded, error) {
 			}
 			answered <- a
 		}()
-		a.loaded, a.err = c.loadFresh(ctx, id)
+		a.loaded, a.err = c.loadFresh(ctx, q)
 	}()
 	select {
 	case a := <-answered:
@@ -77,31 +94,45 @@ func (c *Cache) share(ctx context.Context, id string) (loaded, error) {
 // loadFresh loads again when the answer was refused as too old: the load began
 // before an invalidation, maybe in another process, and those who have come
 // since must not get what was invalidated before they came.
-func (c *Cache) loadFresh(ctx context.Context, id string) (got loaded, err error) {
+func (c *Cache) loadFresh(ctx context.Context, q question) (got loaded, err error) {
 	for range maxLoads {
 		var refused bool
-		if got, refused, err = c.load(ctx, id); err != nil || !refused {
+		if got, refused, err = c.load(ctx, q); err != nil || !refused {
 			break
 		}
 	}
 	return got, err
 }
 
-// load asks the source and keeps the answer. It reports whether the answer was
+// load asks the source and keeps the answer. It reports whether a user was
 // refused as too old.
-func (c *Cache) load(ctx context.Context, id string) (got loaded, refused bool, err error) {
+func (c *Cache) load(ctx context.Context, q question) (got loaded, refused bool, err error) {
 	c.stats.loads.Add(1)
-	user, ok, err := c.source.User(ctx, id)
+	began := time.Now()
+	user, ok, err := c.ask(ctx, q)
 	if err != nil {
 		return loaded{}, false, fmt.Errorf("load user: %w", err)
 	}
 	if !ok {
+		c.keepAbsent(ctx, q)
 		return loaded{}, false, nil
 	}
-	cached := CachedUser{User: user, CachedAt: truncate(time.Now()), FromSource: true}
-	kept, err := c.keep(ctx, cached, c.ttl())
+	now, ttl := time.Now(), c.ttl()
+	cached := CachedUser{User: user, CachedAt: truncate(now), FromSource: true}
+	email := ""
+	if q.email && user.Email == q.text {
+		email = q.text
+	}
+	kept, err := c.keep(ctx, entry{user: cached, ends: now.Add(ttl), cost: now.Sub(began)}, email, ttl)
 	if err != nil {
 		c.stats.fillErrors.Add(1)
 	}
 	return loaded{cached, true}, err == nil && !kept, nil
+}
+
+func (c *Cache) ask(ctx context.Context, q question) (User, bool, error) {
+	if q.email {
+		return c.emails.UserByEmail(ctx, q.text)
+	}
+	return c.source.User(ctx, q.text)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,13 +17,39 @@ const cacheSchema = 1
 // The version is UpdatedAt, for scripts. The entity is nested, so that none of
 // its fields can ever collide with those of the wrapper. All times are
 // milliseconds since 1970. Unknown fields are ignored.
+//
+// Instead of the entity an email's entry has the id of the user, and an entry
+// that says that nobody is there has the rest of the hash of the id or email,
+// of which the key has the beginning: it is as short however long that is.
 type cachedJSON struct {
 	Schema   int                `json:"schema"`
 	CachedAt *int64             `json:"cached_at"`
 	User     *cachedUserJSON    `json:"user,omitempty"`
+	UserID   string             `json:"user_id,omitempty"`
+	Absent   string             `json:"absent,omitempty"`
 	Session  *cachedSessionJSON `json:"session,omitempty"`
 	Metadata map[string]string  `json:"metadata,omitempty"`
+	// EndsAt is when the entry ends by the clock of who wrote it, and Cost how
+	// many microseconds its load took: for its early refresh.
+	EndsAt *int64 `json:"ends_at,omitempty"`
+	Cost   int64  `json:"cost_us,omitempty"`
 }
+
+// entry is what is stored of a user, of an email, or of nobody.
+type entry struct {
+	// user is complete in a user's entry; in an email's it has only the ID.
+	user   CachedUser
+	absent string
+	ends   time.Time
+	cost   time.Duration
+}
+
+// absentVersion is lower than any time of update: who looked before a creation
+// replaces nothing that was written after it, and no floor lets it pass.
+const absentVersion = -maxMillis - 1
+
+// maxCost bounds what an entry may say of its load.
+const maxCost = time.Hour
 
 type cachedUserJSON struct {
 	userJSON
@@ -41,18 +68,35 @@ type cachedSessionJSON struct {
 	ExpiresAt *int64 `json:"expires_at"`
 }
 
-func encodeCachedUser(c CachedUser) string {
-	return millis(c.UpdatedAt) + "\n" + encodeJSON(cachedJSON{
-		Schema:   cacheSchema,
-		CachedAt: pointMillis(&c.CachedAt),
-		User: &cachedUserJSON{
-			userJSON:   userJSON{ID: c.ID, Email: c.Email, Name: c.Name},
-			VerifiedAt: pointMillis(c.EmailVerifiedAt),
-			LockedAt:   pointMillis(c.LockedAt),
-			CreatedAt:  pointMillis(&c.CreatedAt),
-			UpdatedAt:  pointMillis(&c.UpdatedAt),
-		},
-	})
+func encodeCachedUser(e entry) string {
+	c := e.user
+	return e.line(c.UpdatedAt.UnixMilli(), cachedJSON{User: &cachedUserJSON{
+		userJSON:   userJSON{ID: c.ID, Email: c.Email, Name: c.Name},
+		VerifiedAt: pointMillis(c.EmailVerifiedAt),
+		LockedAt:   pointMillis(c.LockedAt),
+		CreatedAt:  pointMillis(&c.CreatedAt),
+		UpdatedAt:  pointMillis(&c.UpdatedAt),
+	}})
+}
+
+// encodeCachedEmail makes the entry that leads from an email to the user, in the
+// user's version.
+func encodeCachedEmail(e entry) string {
+	return e.line(e.user.UpdatedAt.UnixMilli(), cachedJSON{UserID: e.user.ID})
+}
+
+// encodeAbsent makes the entry that says that nobody is there.
+func encodeAbsent(e entry) string {
+	return e.line(absentVersion, cachedJSON{Absent: e.absent})
+}
+
+// line completes an entry.
+func (e entry) line(version int64, j cachedJSON) string {
+	j.Schema, j.CachedAt = cacheSchema, pointMillis(&e.user.CachedAt)
+	if e.cost > 0 {
+		j.EndsAt, j.Cost = pointMillis(&e.ends), e.cost.Microseconds()
+	}
+	return strconv.FormatInt(version, 10) + "\n" + encodeJSON(j)
 }
 
 func encodeCachedSession(c CachedSession) string {
@@ -82,10 +126,23 @@ func decodeCached(raw string) (cachedJSON, bool) {
 	return j, true
 }
 
-func decodeCachedUser(raw string) (CachedUser, bool) {
+// early reads what an early refresh needs to know. Without it there is none.
+func (j cachedJSON) early() (ends time.Time, cost time.Duration) {
+	if j.Cost <= 0 || !allTimes(j.EndsAt) {
+		return time.Time{}, 0
+	}
+	return fromMillis(*j.EndsAt), time.Duration(min(j.Cost, maxCost.Microseconds())) * time.Microsecond
+}
+
+// decodeCachedUser reads a user's entry, or one that says that nobody is there.
+func decodeCachedUser(raw string) (entry, bool) {
 	j, ok := decodeCached(raw)
-	if !ok || j.User == nil || j.User.ID == "" || j.User.Email == "" || !allTimes(j.User.CreatedAt, j.User.UpdatedAt) {
-		return CachedUser{}, false
+	if ok && j.Absent != "" && j.User == nil {
+		return entry{absent: j.Absent}, true
+	}
+	if !ok || j.Absent != "" || j.User == nil || j.User.ID == "" || j.User.Email == "" || !allTimes(j.User.CreatedAt, j.User.UpdatedAt) ||
+		!optionalTimes(j.User.VerifiedAt, j.User.LockedAt) {
+		return entry{}, false
 	}
 	user := User{
 		ID:              j.User.ID,
@@ -96,7 +153,20 @@ func decodeCachedUser(raw string) (CachedUser, bool) {
 		CreatedAt:       fromMillis(*j.User.CreatedAt),
 		UpdatedAt:       fromMillis(*j.User.UpdatedAt),
 	}
-	return CachedUser{User: user, CachedAt: fromMillis(*j.CachedAt)}, true
+	e := entry{user: CachedUser{User: user, CachedAt: fromMillis(*j.CachedAt)}}
+	e.ends, e.cost = j.early()
+	return e, true
+}
+
+// decodeCachedEmail reads an email's entry, or one that says that nobody has it.
+func decodeCachedEmail(raw string) (entry, bool) {
+	j, ok := decodeCached(raw)
+	if !ok || (j.UserID == "") == (j.Absent == "") {
+		return entry{}, false
+	}
+	e := entry{user: CachedUser{User: User{ID: j.UserID}}, absent: j.Absent}
+	e.ends, e.cost = j.early()
+	return e, true
 }
 
 func decodeCachedSession(raw string) (CachedSession, bool) {
@@ -121,6 +191,16 @@ func decodeCachedSession(raw string) (CachedSession, bool) {
 func allTimes(times ...*int64) bool {
 	for _, ms := range times {
 		if ms == nil || !inRange(*ms) {
+			return false
+		}
+	}
+	return true
+}
+
+// optionalTimes reports whether times are in range where they are there.
+func optionalTimes(times ...*int64) bool {
+	for _, ms := range times {
+		if ms != nil && !inRange(*ms) {
 			return false
 		}
 	}

@@ -16,7 +16,7 @@ func (c *Cache) PutSession(ctx context.Context, s Session, metadata map[string]s
 	if s.TokenHash == "" && s.Token != "" {
 		s.TokenHash = s.Token.Hash()
 	}
-	member, ok := hashToMember(s.TokenHash)
+	member, ok := hashToName(s.TokenHash)
 	if !ok {
 		return fmt.Errorf("%s: %w", op, invalid("session has neither a token nor the hash of one"))
 	}
@@ -28,8 +28,8 @@ func (c *Cache) PutSession(ctx context.Context, s Session, metadata map[string]s
 	if ttl <= 0 {
 		return nil
 	}
-	entry := encodeCachedSession(CachedSession{Session: s, Metadata: metadata, CachedAt: now})
-	_, err := c.fill(ctx, op, c.keys.cachedSession(userTag(s.UserID), member), s.UpdatedAt, entry, ttl)
+	entry := encodeCachedSession(CachedSession{Session: s, Metadata: metadata, CachedAt: truncate(now)})
+	_, err := c.put(ctx, op, c.keys.cachedSession(userTag(s.UserID), member), entry, ttl)
 	return err
 }
 
@@ -61,14 +61,14 @@ func (c *Cache) Session(ctx context.Context, t Token) (CachedSession, bool, erro
 		c.stats.misses.Add(1)
 		return CachedSession{}, false, nil
 	}
-	values, err := c.get(ctx, "look up cached session", c.keys.cachedSession(tag, sessionMember(t))[0])
+	values, err := c.get(ctx, "look up cached session", c.keys.cachedSession(tag, sessionName(t))[0])
 	if err != nil {
 		return CachedSession{}, false, err
 	}
 	cached, readable := decodeCachedSession(values[0])
 	hash := Token(t.Hash())
 	hit := readable && Token(cached.TokenHash).Equal(hash) && time.Now().UnixMilli() <= cached.ExpiresAt.UnixMilli()
-	c.count(values[0], readable, hit)
+	c.count(found{ok: hit}, values[0] == "" || readable)
 	if !hit {
 		return CachedSession{}, false, nil
 	}
@@ -84,7 +84,7 @@ func (c *Cache) InvalidateSession(ctx context.Context, t Token) error {
 	if !ok {
 		return nil
 	}
-	return c.dropSession(ctx, tag, sessionMember(t))
+	return c.dropSession(ctx, tag, sessionName(t))
 }
 
 // InvalidateSessionByHash is InvalidateSession for those who know no token but
@@ -92,7 +92,7 @@ func (c *Cache) InvalidateSession(ctx context.Context, t Token) error {
 // empty the cache of all of a user's sessions when they are ended. A hash that
 // is none is an ErrInvalid.
 func (c *Cache) InvalidateSessionByHash(ctx context.Context, userID, tokenHash string) error {
-	member, ok := hashToMember(tokenHash)
+	member, ok := hashToName(tokenHash)
 	if !ok {
 		return fmt.Errorf("invalidate cached session: %w", invalid("the hash of the token is not 64 hexadecimal digits"))
 	}

@@ -76,6 +76,9 @@ func checkSession(s Session, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if s.CreatedAt.UnixMilli() < 0 {
+		return invalid("time of creation lies before 1970")
+	}
 	if s.ExpiresAt.Sub(now) > MaxSessionLifetime {
 		return invalid("session ends at %s, more than %s from now", s.ExpiresAt.Format(time.RFC3339), MaxSessionLifetime)
 	}
@@ -92,6 +95,41 @@ func first(errs ...error) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkAccount accepts what can be stored of an account at a provider.
+func checkAccount(n NewOAuthAccount) error {
+	return first(
+		checkRequired("user id", n.UserID),
+		checkRequired("provider", n.Provider),
+		checkRequired("subject", n.Subject),
+	)
+}
+
+// checkPasskey accepts what can be stored of a passkey.
+func checkPasskey(n NewPasskey) error {
+	return first(
+		checkRequired("user id", n.UserID),
+		checkBytes("credential id", n.CredentialID, MaxCredentialID),
+		checkBytes("public key", n.PublicKey, maxText),
+		checkOptionalText("name", n.Name),
+	)
+}
+
+// checkBytes accepts 1 to most bytes of any value.
+func checkBytes(what string, raw []byte, most int) error {
+	if len(raw) == 0 || len(raw) > most {
+		return invalid("%s has %d bytes, want 1 to %d", what, len(raw), most)
+	}
+	return nil
+}
+
+// checkHandshake accepts the lifetime of a note.
+func checkHandshake(d time.Duration) error {
+	if d < time.Millisecond || d > MaxHandshakeLifetime {
+		return invalid("lifetime %s is not between 1ms and %s", d, MaxHandshakeLifetime)
 	}
 	return nil
 }

@@ -18,9 +18,25 @@ var (
 	// ErrUnavailable: the server cannot be reached, timed out, or refused. The
 	// outcome of a write is unknown.
 	ErrUnavailable = errors.New("storage unavailable")
+	// ErrLocked: too many attempts to log in with an email have failed. It comes
+	// as a *LockedError, which says until when.
+	ErrLocked = errors.New("locked after too many failed attempts")
 	// ErrCorrupt: a stored record cannot be read. The message names its kind,
 	// never its content.
 	ErrCorrupt = errors.New("corrupt record")
+	// ErrAccountLinked: the account at a provider belongs to another user, and
+	// stays so. It is also an ErrConflict.
+	ErrAccountLinked = fmt.Errorf("account is linked to another user: %w", ErrConflict)
+	// ErrLastMethod: the removal would have left the user without any password,
+	// passkey and account at a provider; nothing was removed.
+	ErrLastMethod = errors.New("last login method")
+	// ErrTooMany: the user has as many accounts, passkeys or secure tokens as are
+	// kept.
+	ErrTooMany = errors.New("too many")
+	// ErrNotReplicated: a write was done, but fewer than Config.WaitReplicas
+	// replicas have it: a failover may undo it. It is also an ErrUnavailable;
+	// repeat it.
+	ErrNotReplicated = fmt.Errorf("not acknowledged by enough replicas: %w", ErrUnavailable)
 	// ErrOutOfMemory: the server has reached maxmemory and refused the write,
 	// which did not happen. It is also an ErrUnavailable.
 	ErrOutOfMemory = fmt.Errorf("server out of memory: %w", ErrUnavailable)
@@ -48,6 +64,15 @@ func during(op string, err error) error {
 // invalid builds an ErrInvalid that says what is wrong with which argument.
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
+}
+
+// refusal makes an ErrInvalid of err, which says what is wrong with which
+// argument. Nil stays nil.
+func refusal(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
 // corrupt builds an ErrCorrupt that names the kind of record.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -22,8 +24,8 @@ func TestIDsWithLeadingZerosAreValid(t *testing.T) {
 			raw[i] = 0xff
 		}
 		id := userIDPrefix + encodeBase58(raw)
-		if size, _ := base58Len(encodeBase58(raw)); size != userIDBytes || !ValidUserID(id) {
-			t.Errorf("%d leading zeros: %q stands for %d bytes", zeros, id, size)
+		if got, _ := DecodeID(userIDPrefix, id); !bytes.Equal(got, raw) || !ValidUserID(id) {
+			t.Errorf("%d leading zeros: %q stands for %x, want %x", zeros, id, got, raw)
 		}
 	}
 	if got := encodeBase58([]byte("Hello World!")); got != "2NEpo7TZRRrLZSi2U" {
@@ -45,6 +47,27 @@ func TestInvalidUserIDs(t *testing.T) {
 	} {
 		if ValidUserID(id) {
 			t.Errorf("%s: %.40q is valid", name, id)
+		}
+	}
+}
+
+func TestIDsThatCannotBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		prefix string
+		size   int
+	}{
+		"too few bytes":   {"org_", MinIDBytes - 1},
+		"none":            {"org_", 0},
+		"fewer than none": {"org_", -1},
+		"too many bytes":  {"org_", MaxIDBytes + 1},
+		"no prefix":       {"", MinIDBytes},
+		"long prefix":     {strings.Repeat("x", 33), MinIDBytes},
+		"odd prefix":      {"org/", MinIDBytes},
+		"not ASCII":       {"\u00fc_", MinIDBytes},
+		"not UTF-8":       {"\xff", MinIDBytes},
+	} {
+		if id, err := NewID(c.prefix, c.size); !errors.Is(err, ErrInvalid) || id != "" {
+			t.Errorf("%s: %q, %v", name, id, err)
 		}
 	}
 }

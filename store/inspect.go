@@ -3,13 +3,15 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// maxInspect bounds how many entries of a sorted set Inspect shows.
+// maxInspect bounds how many entries of a hash or a sorted set Inspect shows.
 const maxInspect = "1000"
 
 // maxUnlinks is how many round trips DeleteAll has under way at once.
@@ -17,12 +19,12 @@ const maxUnlinks = 16
 
 // Key is what lies under a key, for tests and for people who look.
 type Key struct {
-	// Type is the server's word: "string", "zset", or "none" when absent.
+	// Type is the server's word: "string", "hash", "zset", or "none" when absent.
 	Type string
 	// TTL is the remaining life, or -1 for none. It is 0 when absent.
 	TTL time.Duration
-	// Values are the value of a string, or the first members and scores of a
-	// sorted set, in turn.
+	// Values are the value of a string, the first fields and values of a hash, or
+	// the first members and scores of a sorted set, in turn.
 	Values []string
 }
 
@@ -31,20 +33,25 @@ func (s *RedisStorage) Inspect(ctx context.Context, key string) (Key, error) {
 	return s.engine.inspect(ctx, "inspect key", key)
 }
 
-// TTL returns how long the server will keep the record of a session, -1 for
-// ever, or false when it has none. It is for those who audit the store: a
-// record must never outlive its session.
+// TTL returns how long the server will keep what it knows of the sessions of
+// the token's user, -1 for ever, or false when the session has no record. It is
+// for those who audit the store: the records go with the last of them.
 func (s *Sessions) TTL(ctx context.Context, t Token) (time.Duration, bool, error) {
+	const op = "look up the life of a session"
 	tag, ok := t.tag()
 	if !ok {
 		return 0, false, nil
 	}
-	k, err := s.inspect(ctx, "look up the life of a session", s.keys.session(tag, sessionMember(t)))
+	_, record, err := s.engine.lookup(ctx, op, s.keys.user(tag), s.keys.sessions(tag), sessionMember(t))
+	if err != nil || record == "" {
+		return 0, false, err
+	}
+	k, err := s.inspect(ctx, op, s.keys.sessions(tag))
 	return k.TTL, err == nil && k.Type != "none", err
 }
 
 func (e *engine) inspect(ctx context.Context, op, key string) (Key, error) {
-	out, err := e.eval(ctx, op, e.scripts.inspect, []string{key}, maxInspect)
+	out, err := e.eval(ctx, op, scriptInspect, []string{key}, maxInspect)
 	if err != nil {
 		return Key{}, err
 	}
@@ -53,6 +60,9 @@ func (e *engine) inspect(ctx context.Context, op, key string) (Key, error) {
 		return Key{}, fmt.Errorf("%s: %w", op, corrupt("script reply"))
 	}
 	k := Key{Type: out[0], TTL: time.Duration(ms) * time.Millisecond, Values: out[2:]}
+	if k.Type == "hash" {
+		k.Values = sortPairs(k.Values)
+	}
 	switch ms {
 	case -1:
 		k.TTL = -1
@@ -60,6 +70,12 @@ func (e *engine) inspect(ctx context.Context, op, key string) (Key, error) {
 		k.TTL = 0
 	}
 	return k, nil
+}
+
+// sortPairs orders fields and values, which a server gives in any order.
+func sortPairs(flat []string) []string {
+	pairs := slices.SortedFunc(slices.Chunk(flat, 2), func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+	return slices.Concat(pairs...)
 }
 
 // Keys calls page with the keys under the prefix, a few hundred at a time; a
@@ -112,7 +128,7 @@ func (e *engine) unlink(ctx context.Context, keys []string) (int64, error) {
 	g.SetLimit(maxUnlinks)
 	for _, group := range groups {
 		g.Go(func() error {
-			n, err := e.driver.Unlink(ctx, group...)
+			n, err := e.unlinkSlot(ctx, group)
 			counts <- n
 			return err
 		})
@@ -124,4 +140,18 @@ func (e *engine) unlink(ctx context.Context, keys []string) (int64, error) {
 		total += n
 	}
 	return total, err
+}
+
+// unlinkSlot removes keys of one slot.
+func (e *engine) unlinkSlot(ctx context.Context, keys []string) (int64, error) {
+	const op = "remove keys"
+	out, err := e.eval(ctx, op, scriptUnlink, keys)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(out.value(), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", op, corrupt("script reply"))
+	}
+	return n, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/toriibench/toriibench/store"
+	"github.com/toriibench/toriibench/store/internal/cast"
 	"github.com/toriibench/toriibench/store/memory"
 )
 
@@ -32,17 +33,17 @@ func (g *gated) Get(ctx context.Context, keys ...string) ([]string, error) {
 	return g.Driver.Get(ctx, keys...)
 }
 
+func (g *gated) Lookup(ctx context.Context, key, hash, field string) (string, string, error) {
+	g.pass()
+	return g.Driver.Lookup(ctx, key, hash, field)
+}
+
 func (g *gated) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
 	g.pass()
 	return g.Driver.Eval(ctx, script, keys, args...)
 }
 
-func (g *gated) Unlink(ctx context.Context, keys ...string) (int64, error) {
-	g.pass()
-	return g.Driver.Unlink(ctx, keys...)
-}
-
-// process runs one operation, a command at a time.
+// process runs one cast.Operation, a command at a time.
 type process struct {
 	*gated
 
@@ -51,7 +52,7 @@ type process struct {
 }
 
 // spawn starts a process, which stops before its first command.
-func spawn(t *testing.T, server *memory.Server, op operation) *process {
+func spawn(t *testing.T, server *memory.Server, op cast.Operation) *process {
 	t.Helper()
 	p := &process{gated: &gated{ready: make(chan bool), grant: make(chan struct{})}}
 	s, err := store.Open(t.Context(), store.Config{URLs: []string{"memory"}},
@@ -62,7 +63,7 @@ func spawn(t *testing.T, server *memory.Server, op operation) *process {
 		})
 	check(t, err)
 	go func() {
-		p.err = op.run(t.Context(), s)
+		p.err = op.Run(t.Context(), s)
 		p.ready <- false
 	}()
 	p.running = <-p.ready
@@ -80,7 +81,7 @@ type choice struct{ taken, options int }
 
 // interleave runs the operations; choose takes one of the running processes
 // for the n-th step.
-func interleave(t *testing.T, server *memory.Server, ops []operation, choose func(n, options int) int) []error {
+func interleave(t *testing.T, server *memory.Server, ops []cast.Operation, choose func(n, options int) int) []error {
 	t.Helper()
 	processes := make([]*process, len(ops))
 	for i, op := range ops {
@@ -102,16 +103,16 @@ func interleave(t *testing.T, server *memory.Server, ops []operation, choose fun
 
 // trial runs the operations on a fresh keyspace, whose clock stands still, so
 // that no time of update tells records apart, and judges what came of it.
-func trial(t *testing.T, ops []operation, choose func(n, options int) int) {
+func trial(t *testing.T, ops []cast.Operation, choose func(n, options int) int) {
 	t.Helper()
 	now := time.Now()
 	server := memory.NewServer(func() time.Time { return now })
 	s := openHealthy(t, server)
-	token := populate(t, s)
+	token := cast.Populate(t, s)
 	errs := interleave(t, server, ops, choose)
 	judge(t, s, ops, errs)
-	wantConsistent(t, s, user1, user2, "3", "4")
-	wantUsable(t, s, token)
+	cast.WantConsistent(t, s, user1, user2, "3", "4")
+	cast.WantUsable(t, s, token)
 	if t.Failed() {
 		t.Logf("errors %v", errs)
 	}
@@ -133,31 +134,31 @@ func next(schedule []choice) ([]choice, bool) {
 const maxSchedules = 5_000
 
 func TestEveryInterleavingOfTwoWriters(t *testing.T) {
-	pairs := [][]operation{
-		{create("3", emailB), create("4", emailB)},
-		{create("3", emailB), create("3", emailB)},
-		{create("3", emailB), findOrCreate(emailB)},
-		{findOrCreate(emailB), findOrCreate(emailB)},
-		{change(user1, emailB), change(user2, emailB)},
-		{change(user1, emailB), change(user1, emailC)},
-		{change(user1, emailC), change(user2, emailA)},
-		{change(user1, emailB), create("3", emailB)},
-		{change(user1, emailB), create("3", emailA)},
-		{change(user1, emailB), findOrCreate(emailA)},
-		{change(user1, emailB), remove(user1)},
-		{change(user1, emailC), remove(user2)},
-		{change(user1, emailB), mark(user1)},
-		{remove(user1), create("3", emailA)},
-		{remove(user1), create(user1, emailA)},
-		{remove(user1), findOrCreate(emailA)},
-		{remove(user1), remove(user1)},
-		{remove(user1), mark(user1)},
-		{rename(user1), replace(user1, emailB)},
-		{change(user1, emailB), replace(user1, emailB)},
-		{change(user1, emailC), replace(user1, emailB)},
+	pairs := [][]cast.Operation{
+		{cast.Create("3", emailB), cast.Create("4", emailB)},
+		{cast.Create("3", emailB), cast.Create("3", emailB)},
+		{cast.Create("3", emailB), cast.FindOrCreate(emailB)},
+		{cast.FindOrCreate(emailB), cast.FindOrCreate(emailB)},
+		{cast.Change(user1, emailB), cast.Change(user2, emailB)},
+		{cast.Change(user1, emailB), cast.Change(user1, emailC)},
+		{cast.Change(user1, emailC), cast.Change(user2, emailA)},
+		{cast.Change(user1, emailB), cast.Create("3", emailB)},
+		{cast.Change(user1, emailB), cast.Create("3", emailA)},
+		{cast.Change(user1, emailB), cast.FindOrCreate(emailA)},
+		{cast.Change(user1, emailB), cast.Remove(user1)},
+		{cast.Change(user1, emailC), cast.Remove(user2)},
+		{cast.Change(user1, emailB), cast.MarkVerified(user1)},
+		{cast.Remove(user1), cast.Create("3", emailA)},
+		{cast.Remove(user1), cast.Create(user1, emailA)},
+		{cast.Remove(user1), cast.FindOrCreate(emailA)},
+		{cast.Remove(user1), cast.Remove(user1)},
+		{cast.Remove(user1), cast.MarkVerified(user1)},
+		{cast.Rename(user1), cast.Replace(user1, emailB)},
+		{cast.Change(user1, emailB), cast.Replace(user1, emailB)},
+		{cast.Change(user1, emailC), cast.Replace(user1, emailB)},
 	}
 	for _, ops := range pairs {
-		t.Run(ops[0].name+" and "+ops[1].name, func(t *testing.T) {
+		t.Run(ops[0].Name+" and "+ops[1].Name, func(t *testing.T) {
 			if n := explore(t, ops); n < 2 {
 				t.Errorf("%d interleavings", n)
 			}
@@ -169,23 +170,30 @@ func TestEveryInterleavingOfTwoWriters(t *testing.T) {
 func TestInterleavingsOfThreeWriters(t *testing.T) {
 	seed := [2]uint64{1, 2}
 	random := rand.New(rand.NewPCG(seed[0], seed[1]))
-	for _, ops := range [][]operation{
-		{create("3", emailB), create("4", emailB), findOrCreate(emailB)},
-		{create("3", emailB), change(user1, emailB), remove(user1)},
-		{change(user1, emailB), findOrCreate(emailA), remove(user1)},
-		{change(user1, emailC), change(user2, emailA), mark(user1)},
+	for _, ops := range [][]cast.Operation{
+		{cast.Create("3", emailB), cast.Create("4", emailB), cast.FindOrCreate(emailB)},
+		{cast.Create("3", emailB), cast.Change(user1, emailB), cast.Remove(user1)},
+		{cast.Change(user1, emailB), cast.FindOrCreate(emailA), cast.Remove(user1)},
+		{cast.Change(user1, emailC), cast.Change(user2, emailA), cast.MarkVerified(user1)},
 	} {
 		for n := 0; n < 200 && !t.Failed(); n++ {
 			trial(t, ops, func(_, options int) int { return random.IntN(options) })
 		}
 		if t.Failed() {
-			t.Fatalf("seed %v, %s", seed, ops[0].name)
+			t.Fatalf("seed %v, %s", seed, ops[0].Name)
 		}
 	}
 }
 
 // explore runs all interleavings and returns how many there were.
-func explore(t *testing.T, ops []operation) int {
+func explore(t *testing.T, ops []cast.Operation) int {
+	t.Helper()
+	return everySchedule(t, func(choose func(n, options int) int) { trial(t, ops, choose) })
+}
+
+// everySchedule calls try with one schedule after the other and returns how many
+// there were.
+func everySchedule(t *testing.T, try func(choose func(n, options int) int)) int {
 	t.Helper()
 	schedule, more := []choice(nil), true
 	n := 0
@@ -193,7 +201,7 @@ func explore(t *testing.T, ops []operation) int {
 		if n == maxSchedules {
 			t.Fatalf("more than %d interleavings", maxSchedules)
 		}
-		trial(t, ops, func(n, options int) int {
+		try(func(n, options int) int {
 			if n == len(schedule) {
 				schedule = append(schedule, choice{0, options})
 			}
@@ -208,24 +216,24 @@ func explore(t *testing.T, ops []operation) int {
 }
 
 // judge compares what the callers were told with what there is.
-func judge(t *testing.T, s *store.RedisStorage, ops []operation, errs []error) {
+func judge(t *testing.T, s *store.RedisStorage, ops []cast.Operation, errs []error) {
 	t.Helper()
-	removes := slices.ContainsFunc(ops, func(op operation) bool { return strings.HasPrefix(op.name, "delete") })
+	removes := slices.ContainsFunc(ops, func(op cast.Operation) bool { return strings.HasPrefix(op.Name, "delete") })
 	created := map[string]int{}
 	for i, op := range ops {
 		if errs[i] != nil {
 			if !errors.Is(errs[i], store.ErrConflict) && !errors.Is(errs[i], store.ErrNotFound) {
-				t.Errorf("%s: the caller was told %v", op.name, errs[i])
+				t.Errorf("%s: the caller was told %v", op.Name, errs[i])
 			}
 			continue
 		}
 		var id, email string
-		if n, err := fmt.Sscanf(op.name, "create user %s with %s", &id, &email); err == nil && n == 2 {
+		if n, err := fmt.Sscanf(op.Name, "create user %s with %s", &id, &email); err == nil && n == 2 {
 			created[email]++
 			u, ok, err := s.Users.FindByID(t.Context(), id)
 			check(t, err)
 			if !removes && (!ok || u.Email != email) {
-				t.Errorf("%s: the caller was told that it was done", op.name)
+				t.Errorf("%s: the caller was told that it was done", op.Name)
 			}
 		}
 	}

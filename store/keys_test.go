@@ -47,10 +47,10 @@ func TestAllKeysOfAUserShareASlot(t *testing.T) {
 	for _, id := range []string{"usr_1", "", "{}", "}{", "a{b}c", "a:b", "日本", strings.Repeat("x", 10_000)} {
 		token := NewToken(id)
 		fromToken, _ := token.tag()
-		tag, member := userTag(id), sessionMember(token)
-		keys := []string{l.user(tag), l.index(tag), l.garbage(tag), l.session(fromToken, member)}
+		tag := userTag(id)
+		keys := append(l.all(tag), l.sessions(fromToken))
 		keys = append(keys, l.cachedUser(tag)...)
-		keys = append(keys, l.cachedSession(fromToken, member)...)
+		keys = append(keys, l.cachedSession(fromToken, sessionName(token))...)
 		for _, key := range keys {
 			if slotOf(key) != slotOf(l.user(tag)) {
 				t.Errorf("key %s lies in another slot than the user", key)
@@ -65,16 +65,60 @@ func TestAllKeysOfAUserShareASlot(t *testing.T) {
 	}
 }
 
-func TestOnlyTheIndexIsAnIndex(t *testing.T) {
+func TestAllKeysOfAnEmailShareASlot(t *testing.T) {
+	l := newLayout("a:b")
+	for _, email := range []string{"a@example.org", "", "{}", "{x}", "}:e{", "a\x00b", "日本", strings.Repeat("x", 10_000)} {
+		tag := textTag(email)
+		for _, key := range l.attempts(tag) {
+			if slotOf(key) != slotOf(l.email(email)) || l.hashTag(key) != tag {
+				t.Errorf("key %s lies in another slot than the claim to %.20q", key, email)
+			}
+			if len(key) > 80 || strings.ContainsAny(key, " \n\x00") {
+				t.Errorf("key %q is long or odd", key)
+			}
+		}
+		if claim := l.attempts(tag)[3]; claim != l.email(email) {
+			t.Errorf("the claim is looked for under %s, want %s", claim, l.email(email))
+		}
+	}
+}
+
+func TestOnlySessionsAreSessions(t *testing.T) {
 	l := newLayout("p")
 	tag := userTag("usr_1")
-	if !l.isIndex(l.index(tag)) {
-		t.Error("the index is none")
+	if !l.isSessions(l.sessions(tag)) {
+		t.Error("the sessions are none")
 	}
-	for _, key := range []string{l.user(tag), l.session(tag, "}:i"[:2]), l.email("a"), l.schema(), newLayout("q").index(tag)} {
-		if l.isIndex(key) {
-			t.Errorf("%s is taken for an index", key)
+	others := []string{l.user(tag), l.email("a"), l.schema(), newLayout("q").sessions(tag)}
+	for _, key := range append(others, l.cachedSession(tag, sessionName(NewToken("usr_1")))...) {
+		if l.isSessions(key) {
+			t.Errorf("%s is taken for sessions", key)
 		}
+	}
+}
+
+// The names are such that a layout without hashes or lengths would mix them up.
+func TestKeysOfDifferentNamesDiffer(t *testing.T) {
+	l := newLayout("p")
+	names := map[string]string{}
+	add := func(name, key string) {
+		t.Helper()
+		if other, twice := names[key]; twice {
+			t.Errorf("%s and %s have the key %s", name, other, key)
+		}
+		if len(key) > 80 || strings.Count(key, "{") != 1 || strings.Count(key, "}") != 1 {
+			t.Errorf("%s has the odd key %q", name, key)
+		}
+		names[key] = name
+	}
+	for _, pair := range [][2]string{{"a", "bc"}, {"ab", "c"}, {"1", "1:1"}, {"1:1", "1"}, {"a", "3:bc"}, {"{a}", "{b}"}, {"", "abc"}} {
+		add(fmt.Sprintf("account %q", pair), l.account(accountID(pair[0], pair[1])))
+	}
+	for _, name := range []string{"", "\x00", "\x00\x00", "{a}", "{b}", "a}:c", "a"} {
+		add(fmt.Sprintf("credential %q", name), l.credential(credentialID([]byte(name))))
+		add(fmt.Sprintf("state %q", name), l.pkce(name))
+		add(fmt.Sprintf("challenge %q", name), l.challenge(name))
+		add(fmt.Sprintf("email %q", name), l.email(name))
 	}
 }
 
@@ -107,11 +151,11 @@ func TestHashForms(t *testing.T) {
 	if !ok || hash != token.Hash() {
 		t.Errorf("hash %s %t, want %s", hash, ok, token.Hash())
 	}
-	if back, ok := hashToMember(hash); !ok || back != member {
-		t.Errorf("member %s %t, want %s", back, ok, member)
+	if name, ok := hashToName(hash); !ok || name != sessionName(token) {
+		t.Errorf("name %s %t, want %s", name, ok, sessionName(token))
 	}
 	for _, text := range []string{"", "zz", hash[:62], hash + "00"} {
-		if _, ok := hashToMember(text); ok {
+		if _, ok := hashToName(text); ok {
 			t.Errorf("%q is taken for a hash", text)
 		}
 	}

@@ -54,7 +54,7 @@ func TestListIsCompleteWhenEndsMoveBetweenPages(t *testing.T) {
 			}
 			pages := 0
 			s := openHooked(t, server, func(script string, after bool) {
-				if script != "index_page" || !after {
+				if script != "session_page" || !after {
 					return
 				}
 				pages++

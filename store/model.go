@@ -40,6 +40,26 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
+// SecureToken is what is sent by mail and used once. All times are UTC with
+// millisecond precision.
+type SecureToken struct {
+	// Token is the secret. It is present on what Tokens.Create returns, and
+	// nowhere else. It prints as "[redacted]".
+	Token Token
+	// TokenHash is the lower-case hexadecimal SHA-256 of the token's text: the
+	// only form that is stored.
+	TokenHash string
+	UserID    string
+	Purpose   TokenPurpose
+	// UsedAt is nil until Verify has accepted the token.
+	UsedAt *time.Time
+	// ExpiresAt: the token is valid before this instant.
+	ExpiresAt time.Time
+	CreatedAt time.Time
+	// UpdatedAt is CreatedAt, or UsedAt.
+	UpdatedAt time.Time
+}
+
 // Identity is who makes a request: a live session and its user.
 type Identity struct {
 	Session Session
@@ -88,3 +108,67 @@ type CachedSession struct {
 	Metadata map[string]string
 	CachedAt time.Time
 }
+
+// OAuthAccount is a link between a user and an account at a provider of
+// identities. All times are UTC with millisecond precision.
+type OAuthAccount struct {
+	UserID string
+	// Provider and Subject name the account: the provider's name and its name
+	// for the person. Both together belong to one user at most.
+	Provider, Subject string
+	CreatedAt         time.Time
+	// UpdatedAt equals CreatedAt: nothing about an account changes.
+	UpdatedAt time.Time
+}
+
+// NewOAuthAccount describes an account to be linked. All fields are required,
+// and of at most 16 KiB of UTF-8.
+type NewOAuthAccount struct{ UserID, Provider, Subject string }
+
+// MaxOAuthAccounts is how many accounts a user may have. With more, one script
+// that looks through all of them would hold up the server.
+const MaxOAuthAccounts = 100
+
+// Passkey is a credential of WebAuthn. All times are UTC with millisecond
+// precision. Signature counters are not kept.
+type Passkey struct {
+	UserID string
+	// CredentialID is the authenticator's name for the credential, which belongs
+	// to one user at most.
+	CredentialID []byte
+	// PublicKey is in whatever form the caller keeps it.
+	PublicKey []byte
+	// Name is nil when absent, which differs from empty.
+	Name      *string
+	CreatedAt time.Time
+	// LastUsedAt is nil until the first use.
+	LastUsedAt *time.Time
+}
+
+// NewPasskey describes a passkey to be added.
+type NewPasskey struct {
+	UserID string
+	// CredentialID is 1 to MaxCredentialID bytes of any value.
+	CredentialID []byte
+	// PublicKey is 1 byte to 16 KiB of any value.
+	PublicKey []byte
+	// Name is optional.
+	Name *string
+}
+
+// Bounds of passkeys: those of a user, see MaxOAuthAccounts, and the bytes of a
+// credential's id, https://www.w3.org/TR/webauthn-3/#credential-id.
+const (
+	MaxPasskeys     = 100
+	MaxCredentialID = 1023
+)
+
+// PasskeyIdentity is who has logged in with a passkey.
+type PasskeyIdentity struct {
+	Passkey Passkey
+	User    User
+}
+
+// MaxHandshakeLifetime is the longest life of a PKCE verifier and of a passkey's
+// challenge: what one log-in needs between its first step and its last.
+const MaxHandshakeLifetime = 24 * time.Hour

@@ -26,7 +26,7 @@ const maxMillis = 253402300799999
 
 // A userRecord is a stored user:
 //
-//	1 state check nonce epoch created updated verified locked LF json [LF pending]
+//	1 state check nonce created updated verified locked LF json [LF pending]
 //
 // The first line is what scripts read and replace. The JSON is written by Go
 // only. The pending part notes a change of email until it is committed.
@@ -35,7 +35,6 @@ type userRecord struct {
 	state   string
 	check   string
 	nonce   string
-	epoch   string
 	pending bool
 }
 
@@ -46,15 +45,7 @@ type userJSON struct {
 	Name  *string `json:"name,omitempty"`
 }
 
-// A sessionRecord is a stored session:
-//
-//	1 epoch expires updated LF json
-type sessionRecord struct {
-	session Session
-	epoch   string
-}
-
-// sessionJSON is the part of a session that never changes.
+// sessionJSON is the part of a cached session that never changes.
 type sessionJSON struct {
 	UserID    string  `json:"user_id"`
 	UserAgent *string `json:"user_agent,omitempty"`
@@ -64,11 +55,6 @@ type sessionJSON struct {
 
 func encodeUserJSON(u User) string {
 	return encodeJSON(userJSON{ID: u.ID, Email: u.Email, Name: u.Name})
-}
-
-func encodeSessionJSON(s Session) string {
-	created := s.CreatedAt.UnixMilli()
-	return encodeJSON(sessionJSON{UserID: s.UserID, UserAgent: s.UserAgent, IPAddress: s.IPAddress, CreatedAt: &created})
 }
 
 // encodeJSON writes v on one line: JSON escapes line feeds in strings.
@@ -87,7 +73,7 @@ func decodeUser(raw string) (userRecord, error) {
 	head, body, found := strings.Cut(raw, "\n")
 	f := fields{rest: head}
 	f.expect(recordFormat)
-	r := userRecord{state: f.word(), check: f.word(), nonce: f.word(), epoch: f.number()}
+	r := userRecord{state: f.word(), check: f.word(), nonce: f.word()}
 	r.user.CreatedAt, r.user.UpdatedAt = f.time(), f.time()
 	r.user.EmailVerifiedAt, r.user.LockedAt = f.optionalTime(), f.optionalTime()
 	line, _, pending := strings.Cut(body, "\n")
@@ -100,23 +86,6 @@ func decodeUser(raw string) (userRecord, error) {
 	if j.ID == "" || j.Email == "" || !isUserCheck(r.check, j.ID) {
 		return userRecord{}, corrupt("user record")
 	}
-	return r, nil
-}
-
-// decodeSession reads a stored session; the token and its hash are left to
-// the caller. Every fault is the same ErrCorrupt.
-func decodeSession(raw string) (sessionRecord, error) {
-	head, body, found := strings.Cut(raw, "\n")
-	f := fields{rest: head}
-	f.expect(recordFormat)
-	r := sessionRecord{epoch: f.number()}
-	r.session.ExpiresAt, r.session.UpdatedAt = f.time(), f.time()
-	var j sessionJSON
-	if !found || !f.done() || !(j.plain(body) || decodeJSON(body, &j)) || j.UserID == "" || j.CreatedAt == nil || !inRange(*j.CreatedAt) {
-		return sessionRecord{}, corrupt("session record")
-	}
-	r.session.UserID, r.session.UserAgent, r.session.IPAddress = j.UserID, j.UserAgent, j.IPAddress
-	r.session.CreatedAt = fromMillis(*j.CreatedAt)
 	return r, nil
 }
 

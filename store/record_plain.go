@@ -1,7 +1,6 @@
 package store
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -72,24 +71,6 @@ func (p *plainObject) optional(name string, room *string) *string {
 	return room
 }
 
-// number returns a field's whole number, and false if the field is not the next.
-func (p *plainObject) number(name string) (n int64, ok bool) {
-	if !p.field(name) {
-		return 0, false
-	}
-	end := strings.IndexAny(p.rest, ",}")
-	if end < 0 {
-		p.bad = true
-		return 0, false
-	}
-	digits := strings.TrimPrefix(p.rest[:end], "-")
-	n, err := strconv.ParseInt(p.rest[:end], 10, 64)
-	// JSON writes neither a plus nor leading zeros.
-	p.bad = p.bad || err != nil || digits[0] == '+' || digits[0] == '0' && p.rest[:end] != "0"
-	p.rest = p.rest[end:]
-	return n, true
-}
-
 // done says whether the object ends here and was read without a doubt.
 func (p *plainObject) done() bool { return !p.bad && p.rest == "}" && p.open == "," }
 
@@ -103,23 +84,5 @@ func (j *userJSON) plain(text string) bool {
 		return false
 	}
 	*j = userJSON{ID: id, Email: email, Name: name}
-	return true
-}
-
-// plain reads a session. It returns false if encoding/json has to.
-func (j *sessionJSON) plain(text string) bool {
-	p := newPlainObject(text)
-	var room struct { // One allocation for all three.
-		agent, ip string
-		created   int64
-	}
-	user, ok1 := p.text("user_id")
-	agent, ip := p.optional("user_agent", &room.agent), p.optional("ip_address", &room.ip)
-	created, ok2 := p.number("created_at")
-	if !ok1 || !ok2 || !p.done() {
-		return false
-	}
-	room.created = created
-	*j = sessionJSON{UserID: user, UserAgent: agent, IPAddress: ip, CreatedAt: &room.created}
 	return true
 }

@@ -12,11 +12,12 @@ import (
 // encoding/gob, and fmt for the unexported field of a struct of another type and
 // for %w outside of Errorf, which go vet reports.
 
-// String shows the configuration without its password, and without the URLs,
+// String shows the configuration without its passwords, and without the URLs,
 // which may carry one.
 func (cfg Config) String() string {
-	return fmt.Sprintf("%d servers, database %d, cluster %t, TLS %t, prefix %q, pool %d",
-		len(cfg.URLs), cfg.Database, cfg.ClusterMode, cfg.TLSEnabled, cfg.KeyPrefix, cfg.PoolSize)
+	return fmt.Sprintf("%d servers, database %d, cluster %t, master %q, %d replicas, reads from %q, TLS %t, prefix %q, pool %d",
+		len(cfg.URLs), cfg.Database, cfg.ClusterMode, cfg.MasterName, len(cfg.Replicas), cfg.ReadFrom,
+		cfg.TLSEnabled, cfg.KeyPrefix, cfg.PoolSize)
 }
 
 // GoString hides the password.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/toriibench/toriibench/store"
+	"github.com/toriibench/toriibench/store/internal/cast"
 	"github.com/toriibench/toriibench/store/memory"
 )
 
@@ -13,9 +14,9 @@ import (
 func TestAnUpdateOfADeletedUserDoesNotMeetTheNextOneOfItsID(t *testing.T) {
 	for _, c := range []struct {
 		script string
-		op     operation
-	}{{"user_update", rename(user1)}, {"user_change", change(user1, emailC)}} {
-		t.Run(c.op.name, func(t *testing.T) {
+		op     cast.Operation
+	}{{"user_update", cast.Rename(user1)}, {"user_change", cast.Change(user1, emailC)}} {
+		t.Run(c.op.Name, func(t *testing.T) {
 			now := time.Now()
 			server := memory.NewServer(func() time.Time { return now })
 			healthy := openHealthy(t, server)
@@ -23,10 +24,10 @@ func TestAnUpdateOfADeletedUserDoesNotMeetTheNextOneOfItsID(t *testing.T) {
 			check(t, err)
 			s := openHooked(t, server, func(script string, after bool) {
 				if script == c.script && !after {
-					check(t, replace(user1, emailB).run(t.Context(), healthy))
+					check(t, cast.Replace(user1, emailB).Run(t.Context(), healthy))
 				}
 			})
-			if err := c.op.run(t.Context(), s); !errors.Is(err, store.ErrConflict) {
+			if err := c.op.Run(t.Context(), s); !errors.Is(err, store.ErrConflict) {
 				t.Errorf("error is %v, want %v", err, store.ErrConflict)
 			}
 			u, ok, err := healthy.Users.FindByEmail(t.Context(), emailB)

@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/toriibench/toriibench/store"
 	"github.com/toriibench/toriibench/store/memory"
@@ -42,14 +45,14 @@ func (c counted) Get(ctx context.Context, keys ...string) ([]string, error) {
 	return c.Driver.Get(ctx, keys...)
 }
 
+func (c counted) Lookup(ctx context.Context, key, hash, field string) (string, string, error) {
+	c.saw([]string{key, hash})
+	return c.Driver.Lookup(ctx, key, hash, field)
+}
+
 func (c counted) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
 	c.saw(keys)
 	return c.Driver.Eval(ctx, script, keys, args...)
-}
-
-func (c counted) Unlink(ctx context.Context, keys ...string) (int64, error) {
-	c.saw(keys)
-	return c.Driver.Unlink(ctx, keys...)
 }
 
 func openCounted(t *testing.T) (*store.RedisStorage, *atomic.Int64) {
@@ -69,6 +72,10 @@ type origin struct{ user store.User }
 
 func (o origin) User(context.Context, string) (store.User, bool, error) { return o.user, true, nil }
 
+func (o origin) UserByEmail(context.Context, string) (store.User, bool, error) {
+	return o.user, true, nil
+}
+
 // The steps follow the table in the package's documentation, in an order in
 // which each can be done.
 func TestRoundTrips(t *testing.T) {
@@ -81,13 +88,35 @@ func TestRoundTrips(t *testing.T) {
 		session, err = s.Sessions.Create(ctx, store.NewSession{UserID: user.ID})
 		return err
 	}
+	account, credential := store.NewOAuthAccount{Provider: "github", Subject: "42"}, []byte("c")
+	add := func() error {
+		_, err := s.Passkeys.Add(ctx, store.NewPasskey{UserID: user.ID, CredentialID: credential, PublicKey: []byte("k")})
+		return err
+	}
+	var mailed store.SecureToken
+	mail := func() (err error) {
+		mailed, err = s.Tokens.Create(ctx, user.ID, store.PurposePasswordReset, 0)
+		return err
+	}
+	fail := func(n int) func() error {
+		return func() (err error) {
+			for range n {
+				_, _, err = s.BruteForce.RecordFailure(ctx, store.NewAttempt{Email: user.Email})
+			}
+			return err
+		}
+	}
 	steps := []struct {
 		name  string
 		trips int64
 		do    func() error
 	}{
 		{"Migrate", 1, func() error { return s.Migrate(ctx) }},
-		{"Users.Create", 3, func() (err error) { user, err = s.Users.Create(ctx, store.NewUser{Email: emailA}); return err }},
+		{"Users.Create", 3, func() (err error) {
+			user, err = s.Users.Create(ctx, store.NewUser{Email: emailA})
+			account.UserID = user.ID
+			return err
+		}},
 		{"Users.FindByID", 1, func() error { _, _, err := s.Users.FindByID(ctx, user.ID); return err }},
 		{"Users.FindByEmail", 2, func() error { _, _, err := s.Users.FindByEmail(ctx, emailA); return err }},
 		{"Users.FindOrCreateByEmail, found", 2, func() error { _, err := s.Users.FindOrCreateByEmail(ctx, emailA); return err }},
@@ -99,18 +128,76 @@ func TestRoundTrips(t *testing.T) {
 		{"Sessions.Find", 1, func() error { _, _, err := s.Sessions.Find(ctx, session.Token); return err }},
 		{"Sessions.Authenticate", 1, func() error { _, _, err := s.Sessions.Authenticate(ctx, session.Token); return err }},
 		{"Sessions.Refresh", 1, func() error { _, err := s.Sessions.Refresh(ctx, session.Token, 1e9); return err }},
-		{"Sessions.List", 2, func() error { _, err := s.Sessions.List(ctx, user.ID); return err }},
-		{"Sessions.DeleteAllOfUser", 2, func() error { return s.Sessions.DeleteAllOfUser(ctx, user.ID) }},
+		{"Sessions.List", 1, func() error { _, err := s.Sessions.List(ctx, user.ID); return err }},
+		{"Sessions.DeleteAllOfUser", 1, func() error { return s.Sessions.DeleteAllOfUser(ctx, user.ID) }},
 		{"Sessions.Create again", 1, login},
 		{"Sessions.Delete", 1, func() error { return s.Sessions.Delete(ctx, session.Token) }},
 		{"Sessions.Find, no token", 0, func() error { _, _, err := s.Sessions.Find(ctx, "x"); return err }},
 		{"Sessions.Create once more", 1, login},
+		{"OAuth.Create", 3, func() error { _, err := s.OAuth.Create(ctx, account); return err }},
+		{"OAuth.Link, again", 1, func() error { _, err := s.OAuth.Link(ctx, account); return err }},
+		{"OAuth.FindUser", 2, func() error { _, _, err := s.OAuth.FindUser(ctx, account.Provider, account.Subject); return err }},
+		{"OAuth.FindAccount", 2, func() error { _, _, err := s.OAuth.FindAccount(ctx, account.Provider, account.Subject); return err }},
+		{"OAuth.List", 1, func() error { _, err := s.OAuth.List(ctx, user.ID); return err }},
+		{"OAuth.StorePKCE", 1, func() error { return s.OAuth.StorePKCE(ctx, "state", "verifier", 1e9) }},
+		{"OAuth.PKCE", 1, func() error { _, _, err := s.OAuth.PKCE(ctx, "state"); return err }},
+		{"OAuth.ConsumePKCE", 1, func() error { _, _, err := s.OAuth.ConsumePKCE(ctx, "state"); return err }},
+		{"OAuth.DeletePKCE", 1, func() error { return s.OAuth.DeletePKCE(ctx, "state") }},
+		{"Passkeys.Add", 3, add},
+		{"Passkeys.Find", 2, func() error { _, _, err := s.Passkeys.Find(ctx, credential); return err }},
+		{"Passkeys.Touch", 2, func() error { return s.Passkeys.Touch(ctx, credential) }},
+		{"Passkeys.Authenticate", 2, func() error { _, _, err := s.Passkeys.Authenticate(ctx, credential); return err }},
+		{"Passkeys.List", 1, func() error { _, err := s.Passkeys.List(ctx, user.ID); return err }},
+		{"Passkeys.SetChallenge", 1, func() error { return s.Passkeys.SetChallenge(ctx, "id", "text", 1e9) }},
+		{"Passkeys.Challenge", 1, func() error { _, _, err := s.Passkeys.Challenge(ctx, "id"); return err }},
+		{"Passkeys.ConsumeChallenge", 1, func() error { _, _, err := s.Passkeys.ConsumeChallenge(ctx, "id"); return err }},
+		{"OAuth.UnlinkUnlessLast", 2, func() error { return s.OAuth.UnlinkUnlessLast(ctx, user.ID, account.Provider) }},
+		{"OAuth.Unlink, nothing", 1, func() error { return s.OAuth.Unlink(ctx, user.ID, account.Provider) }},
+		{"Passkeys.Delete", 3, func() error { return s.Passkeys.Delete(ctx, credential) }},
+		{"Passkeys.Delete, nothing", 1, func() error { return s.Passkeys.Delete(ctx, credential) }},
+		{"Passkeys.Add again", 3, add},
+		{"Passkeys.DeleteAll", 2, func() error { return s.Passkeys.DeleteAll(ctx, user.ID) }},
+		{"Passwords.Set", 1, func() error { return s.Passwords.Set(ctx, user.ID, "hash") }},
+		{"Passwords.Get", 1, func() error { _, _, err := s.Passwords.Get(ctx, user.ID); return err }},
+		{"Passwords.Change", 1, func() error { return s.Passwords.Change(ctx, user.ID, "hash") }},
+		{"Passwords.Remove", 1, func() error { return s.Passwords.Remove(ctx, user.ID) }},
+		{"Tokens.Create", 1, mail},
+		{"Tokens.Check", 1, func() error { _, err := s.Tokens.Check(ctx, mailed.Token, store.PurposeMagicLink); return err }},
+		{"Tokens.Verify, other purpose", 1, func() error { _, _, err := s.Tokens.Verify(ctx, mailed.Token, store.PurposeMagicLink); return err }},
+		{"Passwords.Reset", 1, func() error { _, _, err := s.Passwords.Reset(ctx, mailed.Token, "hash"); return err }},
+		{"Users.Register", 3, func() error {
+			_, err := s.Users.Register(ctx, store.NewUser{Email: "r@example.org"}, "hash")
+			return err
+		}},
 		{"Cache.User, miss", 2, func() error { _, _, err := cache.User(ctx, "9"); return err }},
 		{"Cache.User, hit", 1, func() error { _, _, err := cache.User(ctx, "9"); return err }},
-		{"Cache.InvalidateUser", 1, func() error { return cache.InvalidateUser(ctx, user) }},
+		{"Cache.UserByEmail, half a miss", 3, func() error { _, _, err := cache.UserByEmail(ctx, "x"); return err }},
+		{"Cache.UserByEmail, hit", 2, func() error { _, _, err := cache.UserByEmail(ctx, "x"); return err }},
+		{"Cache.Fresh", 1, func() error { _, _, err := cache.Fresh(ctx, "9"); return err }},
+		{"Cache.FreshByEmail", 2, func() error { _, _, err := cache.FreshByEmail(ctx, "x"); return err }},
+		{"Cache.PutUser", 2, func() error { return cache.PutUser(ctx, user, 0) }},
+		{"Cache.InvalidateUser", 2, func() error { return cache.InvalidateUser(ctx, user, user.Email) }},
+		{"Cache.InvalidateUser, email", 3, func() error { return cache.InvalidateUser(ctx, user, emailA) }},
+		{"Cache.ForgetUser", 2, func() error { return cache.ForgetUser(ctx, user.ID, user.Email) }},
 		{"Cache.PutSession", 1, func() error { return cache.PutSession(ctx, session, nil) }},
 		{"Cache.Session", 1, func() error { _, _, err := cache.Session(ctx, session.Token); return err }},
 		{"Cache.InvalidateSession", 1, func() error { return cache.InvalidateSession(ctx, session.Token) }},
+		{"BruteForce.Status", 1, func() error { _, err := s.BruteForce.Status(ctx, user.Email); return err }},
+		{"BruteForce.Clear, nothing", 1, func() error { _, err := s.BruteForce.Clear(ctx, user.Email); return err }},
+		{"BruteForce.Admit", 1, func() error { _, err := s.BruteForce.Admit(ctx, store.NewAttempt{Email: user.Email}); return err }},
+		{"BruteForce.Clear", 1, func() error { _, err := s.BruteForce.Clear(ctx, user.Email); return err }},
+		{"BruteForce.Unlock, not locked", 2, func() error { _, err := s.BruteForce.Unlock(ctx, user.Email); return err }},
+		{"BruteForce.RecordFailure", 1, fail(1)},
+		{"BruteForce.RecordFailure, three more", 3, fail(3)},
+		{"BruteForce.RecordFailure, which locks", 2, fail(1)},
+		{"BruteForce.RecordFailure, nobody's", 6, func() error { email := user.Email; user.Email = "x"; err := fail(6)(); user.Email = email; return err }},
+		{"BruteForce.Stats", 1, func() error { _, err := s.BruteForce.Stats(ctx, user.Email, time.Now()); return err }},
+		{"BruteForce.LockedAt", 2, func() error { _, _, err := s.BruteForce.LockedAt(ctx, user.Email); return err }},
+		{"BruteForce.Clear, a lock", 3, func() error { _, err := s.BruteForce.Clear(ctx, user.Email); return err }},
+		{"BruteForce.SetLockedAt", 2, func() error { return s.BruteForce.SetLockedAt(ctx, user.Email, nil) }},
+		{"BruteForce.RecordFailure, five again", 6, fail(5)},
+		{"BruteForce.Unlock", 3, func() error { _, err := s.BruteForce.Unlock(ctx, user.Email); return err }},
+		{"Passkeys.Add once more", 3, add},
 		{"Users.Delete", 3, func() error { return s.Users.Delete(ctx, user.ID) }},
 	}
 	for _, step := range steps {
@@ -135,11 +222,30 @@ func TestMigrateRefusesAnotherVersion(t *testing.T) {
 	}
 }
 
+// plantSession replaces the record of a session: session_create writes what it
+// is given.
+func plantSession(t *testing.T, d store.Driver, s store.Session, record string) {
+	t.Helper()
+	hash, err := hex.DecodeString(s.TokenHash)
+	check(t, err)
+	prefix := store.DefaultKeyPrefix + ":{" + string(s.Token)[:12] + "}:"
+	user, err := d.Get(t.Context(), prefix+"u")
+	check(t, err)
+	who := strings.Fields(user[0])[2]
+	_, err = d.Eval(t.Context(), &store.Script{Name: "session_delete"}, []string{prefix + "s"}, string(hash))
+	check(t, err)
+	out, err := d.Eval(t.Context(), &store.Script{Name: "session_create"}, []string{prefix + "u", prefix + "s"},
+		who, string(hash), strconv.FormatInt(s.ExpiresAt.UnixMilli(), 10), record)
+	if err != nil || out[0] != "ok" {
+		t.Fatalf("plant a session: %q and %v", out, err)
+	}
+}
+
 // plant writes a text under a key that is not there: schema_mark does just
 // that.
 func plant(t *testing.T, d store.Driver, key, value string) {
 	t.Helper()
-	_, err := d.Unlink(t.Context(), key)
+	_, err := d.Eval(t.Context(), &store.Script{Name: "unlink"}, []string{key})
 	check(t, err)
 	_, err = d.Eval(t.Context(), &store.Script{Name: "schema_mark"}, []string{key}, value)
 	check(t, err)

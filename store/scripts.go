@@ -1,111 +1,165 @@
 package store
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 )
 
-// The Lua sources, one script a file.
-var (
-	//go:embed lua/prelude.lua
-	luaPrelude string
-	//go:embed lua/cache_drop.lua
-	luaCacheDrop string
-	//go:embed lua/cache_fill.lua
-	luaCacheFill string
-	//go:embed lua/email_claim.lua
-	luaEmailClaim string
-	//go:embed lua/email_release.lua
-	luaEmailRelease string
-	//go:embed lua/garbage_sweep.lua
-	luaGarbageSweep string
-	//go:embed lua/index_expire.lua
-	luaIndexExpire string
-	//go:embed lua/index_page.lua
-	luaIndexPage string
-	//go:embed lua/index_prune.lua
-	luaIndexPrune string
-	//go:embed lua/inspect.lua
-	luaInspect string
-	//go:embed lua/schema_mark.lua
-	luaSchemaMark string
-	//go:embed lua/session_create.lua
-	luaSessionCreate string
-	//go:embed lua/session_delete.lua
-	luaSessionDelete string
-	//go:embed lua/session_refresh.lua
-	luaSessionRefresh string
-	//go:embed lua/user_abort.lua
-	luaUserAbort string
-	//go:embed lua/user_change.lua
-	luaUserChange string
-	//go:embed lua/user_commit.lua
-	luaUserCommit string
-	//go:embed lua/user_create.lua
-	luaUserCreate string
-	//go:embed lua/user_delete.lua
-	luaUserDelete string
-	//go:embed lua/user_revoke.lua
-	luaUserRevoke string
-	//go:embed lua/user_update.lua
-	luaUserUpdate string
-	//go:embed lua/user_verify.lua
-	luaUserVerify string
+// The Lua sources: one script a file, and the definitions that scripts share in
+// the files whose names begin with prelude.
+//
+//go:embed lua/*.lua
+var luaFiles embed.FS
+
+// scriptName is the name of a file in lua, without its ending.
+type scriptName string
+
+// The scripts of the store.
+const (
+	scriptAttemptClean   scriptName = "attempt_clean"
+	scriptAttemptClear   scriptName = "attempt_clear"
+	scriptAttemptHold    scriptName = "attempt_hold"
+	scriptAttemptRecord  scriptName = "attempt_record"
+	scriptAttemptStats   scriptName = "attempt_stats"
+	scriptAttemptStatus  scriptName = "attempt_status"
+	scriptCacheDrop      scriptName = "cache_drop"
+	scriptCacheFill      scriptName = "cache_fill"
+	scriptClaimRelease   scriptName = "claim_release"
+	scriptClaimTake      scriptName = "claim_take"
+	scriptExpire         scriptName = "expire"
+	scriptInspect        scriptName = "inspect"
+	scriptLinkAbort      scriptName = "link_abort"
+	scriptLinkBegin      scriptName = "link_begin"
+	scriptLinkCommit     scriptName = "link_commit"
+	scriptLinkList       scriptName = "link_list"
+	scriptLinkRemove     scriptName = "link_remove"
+	scriptLinkTouch      scriptName = "link_touch"
+	scriptNoteStore      scriptName = "note_store"
+	scriptNoteTake       scriptName = "note_take"
+	scriptPasswordChange scriptName = "password_change"
+	scriptPasswordRemove scriptName = "password_remove"
+	scriptPasswordReset  scriptName = "password_reset"
+	scriptPasswordSet    scriptName = "password_set"
+	scriptSchemaMark     scriptName = "schema_mark"
+	scriptSessionCreate  scriptName = "session_create"
+	scriptSessionDelete  scriptName = "session_delete"
+	scriptSessionPage    scriptName = "session_page"
+	scriptSessionRefresh scriptName = "session_refresh"
+	scriptTokenCreate    scriptName = "token_create"
+	scriptTokenVerify    scriptName = "token_verify"
+	scriptUnlink         scriptName = "unlink"
+	scriptUserAbort      scriptName = "user_abort"
+	scriptUserChange     scriptName = "user_change"
+	scriptUserCommit     scriptName = "user_commit"
+	scriptUserCreate     scriptName = "user_create"
+	scriptUserDelete     scriptName = "user_delete"
+	scriptUserLock       scriptName = "user_lock"
+	scriptUserRevoke     scriptName = "user_revoke"
+	scriptUserUpdate     scriptName = "user_update"
+	scriptUserVerify     scriptName = "user_verify"
 )
 
 // schemaVersion is that of the keys and records that this package writes.
-const schemaVersion = "1"
+const schemaVersion = "2"
 
-// scripts are all the scripts of the store.
-type scripts struct {
-	cacheDrop, cacheFill                           *Script
-	emailClaim, emailRelease                       *Script
-	garbageSweep                                   *Script
-	indexExpire, indexPage, indexPrune             *Script
-	inspect, schemaMark                            *Script
-	sessionCreate, sessionDelete, sessionRefresh   *Script
-	userAbort, userChange, userCommit, userCreate  *Script
-	userDelete, userRevoke, userUpdate, userVerify *Script
+// loadScripts gives all the scripts of the store, which nobody may change. They
+// are assembled once: that takes a millisecond, and tests open storages by the
+// thousand.
+var loadScripts = sync.OnceValue(assembleScripts) //nolint:gochecknoglobals // It is as constant as the embedded files.
+
+func assembleScripts() map[scriptName]*Script {
+	files, err := luaFiles.ReadDir("lua")
+	if err != nil {
+		panic("store: read scripts: " + err.Error()) // They are part of the program.
+	}
+	var shared []definition
+	all := make(map[scriptName]*Script, len(files))
+	for _, file := range files {
+		name := strings.TrimSuffix(file.Name(), ".lua")
+		if strings.HasPrefix(name, "prelude") {
+			shared = append(shared, definitions(readLua(file.Name()))...)
+			continue
+		}
+		all[scriptName(name)] = &Script{Name: name, Lua: readLua(file.Name())}
+	}
+	for _, script := range all {
+		script.Lua = assemble(script.Lua, shared)
+	}
+	for _, name := range durable() {
+		all[name].Durable = true
+	}
+	return all
 }
 
-func loadScripts() scripts {
-	load := func(name, lua string) *Script { return &Script{Name: name, Lua: luaPrelude + lua} }
-	return scripts{
-		cacheDrop:      load("cache_drop", luaCacheDrop),
-		cacheFill:      load("cache_fill", luaCacheFill),
-		emailClaim:     load("email_claim", luaEmailClaim),
-		emailRelease:   load("email_release", luaEmailRelease),
-		garbageSweep:   load("garbage_sweep", luaGarbageSweep),
-		indexExpire:    load("index_expire", luaIndexExpire),
-		indexPage:      load("index_page", luaIndexPage),
-		indexPrune:     load("index_prune", luaIndexPrune),
-		inspect:        load("inspect", luaInspect),
-		schemaMark:     load("schema_mark", luaSchemaMark),
-		sessionCreate:  load("session_create", luaSessionCreate),
-		sessionDelete:  load("session_delete", luaSessionDelete),
-		sessionRefresh: load("session_refresh", luaSessionRefresh),
-		userAbort:      load("user_abort", luaUserAbort),
-		userChange:     load("user_change", luaUserChange),
-		userCommit:     load("user_commit", luaUserCommit),
-		userCreate:     load("user_create", luaUserCreate),
-		userDelete:     load("user_delete", luaUserDelete),
-		userRevoke:     load("user_revoke", luaUserRevoke),
-		userUpdate:     load("user_update", luaUserUpdate),
-		userVerify:     load("user_verify", luaUserVerify),
+// durable are the scripts whose writes would do harm if a failover undid them:
+// it would bring back what was logged out, deleted or used up, or give away what
+// was claimed.
+func durable() []scriptName {
+	return []scriptName{
+		scriptClaimTake, scriptLinkCommit, scriptLinkRemove, scriptNoteTake,
+		scriptPasswordChange, scriptPasswordRemove, scriptPasswordReset, scriptPasswordSet,
+		scriptSessionDelete, scriptTokenVerify, scriptUserCommit, scriptUserDelete, scriptUserLock, scriptUserRevoke,
 	}
 }
 
-// Scripts returns every script of the store, for drivers that load them ahead
-// and for tests. Two calls give equal scripts at different addresses.
+func readLua(file string) string {
+	text, err := luaFiles.ReadFile("lua/" + file)
+	if err != nil {
+		panic("store: read scripts: " + err.Error()) // They are part of the program.
+	}
+	return string(text)
+}
+
+// definition is a paragraph of a prelude: what it defines, and its text.
+type definition struct {
+	names []string
+	text  string
+}
+
+// definitions takes a prelude apart at its empty lines. What defines nothing is
+// a comment on the file.
+func definitions(prelude string) []definition {
+	var all []definition
+	for text := range strings.SplitSeq(prelude, "\n\n") {
+		d := definition{text: strings.TrimSpace(text) + "\n"}
+		for line := range strings.Lines(text) {
+			if rest, found := strings.CutPrefix(line, "local "); found {
+				name := strings.TrimPrefix(rest, "function ")
+				d.names = append(d.names, name[:strings.IndexAny(name, "( ")])
+			}
+		}
+		if len(d.names) > 0 {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// assemble puts in front of a script what it mentions of the shared
+// definitions, and what those mention, which stands before them. A server makes
+// each of them anew whenever the script runs.
+func assemble(lua string, shared []definition) string {
+	for _, d := range slices.Backward(shared) {
+		if slices.ContainsFunc(d.names, func(name string) bool { return strings.Contains(lua, name) }) {
+			lua = d.text + lua
+		}
+	}
+	return lua
+}
+
+// Scripts returns every script of the store by name, for drivers that load them
+// ahead and for tests. They may not be changed.
 func Scripts() []*Script {
-	s := loadScripts()
-	return []*Script{
-		s.cacheDrop, s.cacheFill, s.emailClaim, s.emailRelease, s.garbageSweep,
-		s.indexExpire, s.indexPage, s.indexPrune, s.inspect, s.schemaMark,
-		s.sessionCreate, s.sessionDelete, s.sessionRefresh,
-		s.userAbort, s.userChange, s.userCommit, s.userCreate,
-		s.userDelete, s.userRevoke, s.userUpdate, s.userVerify,
+	loaded := loadScripts()
+	all := make([]*Script, 0, len(loaded))
+	for _, name := range slices.Sorted(maps.Keys(loaded)) {
+		all = append(all, loaded[name])
 	}
+	return all
 }
 
 // The words that a script's reply begins with.
@@ -114,8 +168,12 @@ const (
 	replyAbsent   = "absent"
 	replyConflict = "conflict"
 	replyCorrupt  = "corrupt"
+	replyFull     = "full"
 	replyGone     = "gone"
+	replyLast     = "last"
+	replyLocked   = "locked"
 	replyPast     = "past"
+	replyPending  = "pending"
 	replyRefused  = "refused"
 	replyTaken    = "taken"
 )
@@ -141,6 +199,10 @@ func (r reply) err(op, kind string) error {
 		return fmt.Errorf("%s: %s was changed meanwhile: %w", op, kind, ErrConflict)
 	case replyTaken:
 		return fmt.Errorf("%s: %s is taken: %w", op, kind, ErrConflict)
+	case replyFull:
+		return fmt.Errorf("%s: user has %w of this kind: remove one first", op, ErrTooMany)
+	case replyLast:
+		return fmt.Errorf("%s: %s is the user's %w", op, kind, ErrLastMethod)
 	case replyCorrupt:
 		return fmt.Errorf("%s: %w", op, corrupt(kind+" record"))
 	default:

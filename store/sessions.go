@@ -29,9 +29,8 @@ func (s *Sessions) Create(ctx context.Context, n NewSession) (Session, error) {
 	}
 	session.CreatedAt, session.ExpiresAt = truncate(session.CreatedAt), truncate(session.ExpiresAt)
 	session.UpdatedAt = session.CreatedAt
-	member := sessionMember(session.Token)
-	out, err := s.eval(ctx, op, s.scripts.sessionCreate, s.three(userTag(session.UserID), member),
-		userCheck(session.UserID), member, millis(session.ExpiresAt), millis(session.UpdatedAt), encodeSessionJSON(session))
+	out, err := s.eval(ctx, op, scriptSessionCreate, s.both(userTag(session.UserID)),
+		userCheck(session.UserID), sessionMember(session.Token), millis(session.ExpiresAt), s.codec.encode(session))
 	if err != nil {
 		return Session{}, err
 	}
@@ -85,35 +84,36 @@ func (s *Sessions) Authenticate(ctx context.Context, t Token) (Identity, bool, e
 	return s.lookup(ctx, "authenticate", t)
 }
 
-// lookup reads session and user in one round trip and compares them.
+// lookup reads the user and then the session, in one round trip. The session is
+// there after the user was, and goes with the user: a session is never found of
+// one who was deleted before the call. Who asks for a token before its session is
+// created may get the new session with the user of a moment before.
 func (s *Sessions) lookup(ctx context.Context, op string, t Token) (Identity, bool, error) {
 	tag, ok := t.tag()
 	if !ok {
 		return Identity{}, false, nil
 	}
 	digest := t.digest()
-	values, err := s.get(ctx, op, s.keys.session(tag, memberOf(digest)), s.keys.user(tag))
-	if err != nil || values[0] == "" || values[1] == "" {
+	text, record, err := s.engine.lookup(ctx, op, s.keys.user(tag), s.keys.sessions(tag), memberOf(digest))
+	if err != nil || text == "" || record == "" {
 		return Identity{}, false, err
 	}
-	session, err1 := decodeSession(values[0])
-	user, err2 := decodeUser(values[1])
+	session, err1 := s.codec.decode(record)
+	user, err2 := decodeUser(text)
 	if err := errors.Join(err1, err2); err != nil {
 		return Identity{}, false, fmt.Errorf("%s: %w", op, err)
 	}
 	if !live(session, user, time.Now()) {
 		return Identity{}, false, nil
 	}
-	session.session.Token, session.session.TokenHash = t, hashOf(digest)
-	return Identity{Session: session.session, User: user.user}, true, nil
+	session.Token, session.TokenHash, session.UserID = t, hashOf(digest), user.user.ID
+	return Identity{Session: session, User: user.user}, true, nil
 }
 
-// live is the rule by which a stored session counts. The field is compared
-// although the key expires too: a restored snapshot or a replica may still
-// serve what has expired.
-func live(s sessionRecord, u userRecord, now time.Time) bool {
-	return u.state == stateActive && s.session.UserID == u.user.ID && s.epoch == u.epoch &&
-		now.UnixMilli() <= s.session.ExpiresAt.UnixMilli()
+// live is the rule by which a stored session counts. The record's end is what
+// decides; the server only forgets it some time after.
+func live(s Session, u userRecord, now time.Time) bool {
+	return u.state == stateActive && now.UnixMilli() <= s.ExpiresAt.UnixMilli()
 }
 
 // Refresh makes a live session end d from now, sooner or later than before. It
@@ -129,20 +129,23 @@ func (s *Sessions) Refresh(ctx context.Context, t Token, d time.Duration) (Sessi
 	if !ok {
 		return Session{}, reply{replyAbsent}.err(op, "session")
 	}
-	member := sessionMember(t)
-	out, err := s.eval(ctx, op, s.scripts.sessionRefresh, s.three(tag, member), member, strconv.FormatInt(d.Milliseconds(), 10))
+	out, err := s.eval(ctx, op, scriptSessionRefresh, s.both(tag), sessionMember(t), strconv.FormatInt(d.Milliseconds(), 10))
 	if err != nil {
 		return Session{}, err
 	}
 	if err := out.err(op, "session"); err != nil {
 		return Session{}, err
 	}
-	r, err := decodeSession(out.value())
-	if err != nil {
+	if len(out) != 3 {
+		return Session{}, fmt.Errorf("%s: %w", op, corrupt("script reply"))
+	}
+	session, err1 := s.codec.decode(out[1])
+	user, err2 := decodeUser(out[2])
+	if err := errors.Join(err1, err2); err != nil {
 		return Session{}, fmt.Errorf("%s: %w", op, err)
 	}
-	r.session.Token, r.session.TokenHash = t, t.Hash()
-	return r.session, nil
+	session.Token, session.TokenHash, session.UserID = t, t.Hash(), user.user.ID
+	return session, nil
 }
 
 // Delete ends a session. One that is not there is no error.
@@ -151,37 +154,23 @@ func (s *Sessions) Delete(ctx context.Context, t Token) error {
 	if !ok {
 		return nil
 	}
-	member := sessionMember(t)
-	_, err := s.eval(ctx, "delete session", s.scripts.sessionDelete,
-		[]string{s.keys.index(tag), s.keys.session(tag, member)}, member)
+	_, err := s.eval(ctx, "delete session", scriptSessionDelete, []string{s.keys.sessions(tag)}, sessionMember(t))
 	return err
 }
 
 // DeleteAllOfUser ends every session of the user whose creation had begun to
-// take effect before, whatever their number, in one atomic step; the memory is
-// freed after it, for three seconds at most even when ctx ends. A user who is
+// take effect before, whatever their number, in one atomic step. A user who is
 // not there is no error.
 func (s *Sessions) DeleteAllOfUser(ctx context.Context, userID string) error {
 	const op = "delete all sessions of user"
-	tag := userTag(userID)
-	garbage := s.keys.garbage(tag)
-	out, err := s.eval(ctx, op, s.scripts.userRevoke,
-		[]string{s.keys.user(tag), s.keys.index(tag), garbage}, userCheck(userID), pageSizeText)
+	out, err := s.eval(ctx, op, scriptUserRevoke, s.both(userTag(userID)), userCheck(userID))
 	if err != nil || out[0] == replyAbsent {
 		return err
 	}
-	if err := out.err(op, "user"); err != nil {
-		return err
-	}
-	if page := out[1:]; len(page) > 0 {
-		ctx, cancel := aftermath(ctx)
-		defer cancel()
-		_, _ = s.sweep(ctx, tag, garbage, page) // CleanupExpired takes up what is left.
-	}
-	return nil
+	return out.err(op, "user")
 }
 
-// three are the keys of a script that concerns a session and its user.
-func (s *Sessions) three(tag, member string) []string {
-	return []string{s.keys.user(tag), s.keys.index(tag), s.keys.session(tag, member)}
+// both are the keys of a script that concerns a user's sessions.
+func (s *Sessions) both(tag string) []string {
+	return []string{s.keys.user(tag), s.keys.sessions(tag)}
 }

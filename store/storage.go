@@ -6,11 +6,17 @@ import (
 	"fmt"
 )
 
-// RedisStorage keeps users and sessions in Redis or Valkey. It is safe for
-// concurrent use. Open makes one.
+// RedisStorage keeps users, their sessions and their ways to log in, in Redis or
+// Valkey. It is safe for concurrent use. Open makes one.
 type RedisStorage struct {
-	Users    *Users
-	Sessions *Sessions
+	Users     *Users
+	Sessions  *Sessions
+	Passwords *Passwords
+	Tokens    *Tokens
+	OAuth     *OAuth
+	Passkeys  *Passkeys
+	// BruteForce follows Config.Lockout.
+	BruteForce *BruteForce
 
 	engine *engine
 }
@@ -20,8 +26,11 @@ type RedisStorage struct {
 type engine struct {
 	driver  Driver
 	keys    layout
-	scripts scripts
+	scripts map[scriptName]*Script
+	codec   sessionCodec
 	config  Config
+	// local is the driver, or nil when it keeps no copies.
+	local localReader
 }
 
 // Open checks and completes cfg, connects and asks the servers for a sign of
@@ -35,17 +44,45 @@ func Open(ctx context.Context, cfg Config, dial Dial) (*RedisStorage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
-	if err := driver.Ping(ctx); err != nil {
+	if err := useful(ctx, driver, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("open storage: %w", err), driver.Close())
 	}
 	return newStorage(driver, cfg), nil
 }
 
+// useful tells whether the driver can do what cfg asks for and reaches the servers.
+func useful(ctx context.Context, driver Driver, cfg Config) error {
+	if _, ok := driver.(localReader); cfg.ClientCacheSize > 0 && !ok {
+		return invalid("ClientCacheSize: %d, but this driver cannot keep copies in the client; set it to 0, or take valkeygo",
+			cfg.ClientCacheSize)
+	}
+	return driver.Ping(ctx)
+}
+
 func newStorage(driver Driver, cfg Config) *RedisStorage {
 	// The driver alone needs to know where and as whom.
 	cfg.URLs, cfg.Username, cfg.Password, cfg.TLS = nil, "", "", nil
-	e := &engine{driver: driver, keys: newLayout(cfg.KeyPrefix), scripts: loadScripts(), config: cfg}
-	return &RedisStorage{Users: &Users{e}, Sessions: &Sessions{e}, engine: e}
+	cfg.SentinelUsername, cfg.SentinelPassword = "", ""
+	e := &engine{
+		driver:  driver,
+		keys:    newLayout(cfg.KeyPrefix),
+		scripts: loadScripts(),
+		codec:   newSessionCodec(cfg.SessionFormat),
+		config:  cfg,
+	}
+	if cfg.ClientCacheSize > 0 {
+		e.local, _ = driver.(localReader)
+	}
+	return &RedisStorage{
+		Users:      &Users{e},
+		Sessions:   &Sessions{e},
+		Passwords:  &Passwords{e},
+		Tokens:     &Tokens{e},
+		OAuth:      &OAuth{e},
+		Passkeys:   &Passkeys{e},
+		BruteForce: &BruteForce{e, cfg.Lockout},
+		engine:     e,
+	}
 }
 
 // HealthCheck asks every primary for a sign of life in one round trip each.
@@ -58,7 +95,7 @@ func (s *RedisStorage) HealthCheck(ctx context.Context) error {
 // times, also at once.
 func (s *RedisStorage) Migrate(ctx context.Context) error {
 	e := s.engine
-	reply, err := e.eval(ctx, "migrate", e.scripts.schemaMark, []string{e.keys.schema()}, schemaVersion)
+	reply, err := e.eval(ctx, "migrate", scriptSchemaMark, []string{e.keys.schema()}, schemaVersion)
 	if err != nil {
 		return err
 	}
@@ -89,7 +126,8 @@ func (s *RedisStorage) Close() error {
 }
 
 // eval runs a script.
-func (e *engine) eval(ctx context.Context, op string, script *Script, keys []string, args ...string) (reply, error) {
+func (e *engine) eval(ctx context.Context, op string, name scriptName, keys []string, args ...string) (reply, error) {
+	script := e.scripts[name]
 	out, err := e.driver.Eval(ctx, script, keys, args...)
 	if err != nil {
 		return nil, during(op, err)
@@ -110,4 +148,10 @@ func (e *engine) get(ctx context.Context, op string, keys ...string) ([]string, 
 		return nil, fmt.Errorf("%s: driver gave %d values for %d keys: %w", op, len(values), len(keys), ErrCorrupt)
 	}
 	return values, nil
+}
+
+// lookup reads a string and a field of a hash of one slot.
+func (e *engine) lookup(ctx context.Context, op, key, hash, field string) (text, value string, err error) {
+	text, value, err = e.driver.Lookup(ctx, key, hash, field)
+	return text, value, during(op, err)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // Sizes of a token, in bytes: the tag of its user and randomness.
@@ -60,6 +61,45 @@ func hashOf(digest [sha256.Size]byte) string {
 // depend on where they differ.
 func (t Token) Equal(other Token) bool {
 	return subtle.ConstantTimeCompare([]byte(t), []byte(other)) == 1
+}
+
+// Matches reports whether hash is that of the token, in a time that does not
+// depend on where they differ.
+func (t Token) Matches(hash string) bool {
+	return subtle.ConstantTimeCompare([]byte(t.Hash()), []byte(hash)) == 1
+}
+
+// TokenKind is what a token looks like.
+type TokenKind int
+
+const (
+	// OpaqueToken is a token that is looked up, such as those of NewToken.
+	OpaqueToken TokenKind = iota
+	// JWTToken is a JSON Web Token, which carries what it says itself. Nothing in
+	// storage belongs to it.
+	JWTToken
+)
+
+// String names the kind.
+func (k TokenKind) String() string {
+	switch k {
+	case OpaqueToken:
+		return "opaque"
+	case JWTToken:
+		return "JWT"
+	default:
+		return fmt.Sprintf("TokenKind(%d)", int(k))
+	}
+}
+
+// Kind tells the kind of a token that somebody presents: a text with exactly two
+// dots is a JWT, and any other is opaque. It says nothing about whether the token
+// is good.
+func (t Token) Kind() TokenKind {
+	if strings.Count(string(t), ".") == 2 {
+		return JWTToken
+	}
+	return OpaqueToken
 }
 
 // tag returns the hash tag of the token's user. It reports false when the text

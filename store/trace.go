@@ -9,9 +9,10 @@ import (
 // sends it along with the operation, and the drivers of a client library fill it
 // in; the memory driver does not.
 //
-// Commands are those of Get, Eval and Unlink, each counted once however often
-// it was sent: a redirection or a repetition is part of its command, and the
-// time until it was written for the last time counts as Queue.
+// Commands are those of Get, Lookup and Eval, each counted once however often it
+// was sent: a redirection or a repetition is part of its command, and
+// the time until it was written for the last time counts as Queue. Commands that
+// share a round trip share its time, which counts once.
 //
 // A Trace belongs to the goroutine of its operation: read it when the operation
 // has returned. What others do for the operation, as in a load of the cache
@@ -28,7 +29,8 @@ type Trace struct {
 	// Commands is how many commands there were.
 	Commands int
 	// Unseen commands are among them, but in neither Queue nor Wire, because the
-	// driver could not tell when they were written.
+	// driver could not tell when they were written. Those of Config.ClientCacheSize
+	// always are.
 	Unseen int
 }
 
@@ -61,4 +63,10 @@ func (t *Trace) Add(asked, written, done time.Time, err error) {
 	default:
 		t.Unseen++
 	}
+}
+
+// AddPipeline is Add for n commands that were written and answered together.
+func (t *Trace) AddPipeline(n int, asked, written, done time.Time, err error) {
+	t.Add(asked, written, done, err)
+	t.Commands += n - 1
 }

@@ -45,6 +45,11 @@ func (n noting) Get(ctx context.Context, keys ...string) ([]string, error) {
 	return n.Driver.Get(ctx, keys...)
 }
 
+func (n noting) Lookup(ctx context.Context, key, hash, field string) (string, string, error) {
+	n.note(ctx)
+	return n.Driver.Lookup(ctx, key, hash, field)
+}
+
 func (n noting) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
 	n.note(ctx)
 	return n.Driver.Eval(ctx, script, keys, args...)

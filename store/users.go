@@ -15,11 +15,27 @@ type Users struct{ *engine }
 // longer than the ten seconds in which it must be complete.
 func (u *Users) Create(ctx context.Context, n NewUser) (User, error) {
 	const op = "create user"
-	created, winner, err := u.create(ctx, op, n)
-	if err == nil && winner != nil {
-		err = fmt.Errorf("%s: email is taken: %w", op, ErrConflict)
+	created, winner, err := u.create(ctx, op, n, "")
+	return created, taken(op, winner, err)
+}
+
+// Register is Create and Passwords.Set in one: there is never a user without the
+// password, who would be in the way of another attempt.
+func (u *Users) Register(ctx context.Context, n NewUser, passwordHash string) (User, error) {
+	const op = "register user"
+	if err := checkRequired("password hash", passwordHash); err != nil {
+		return User{}, fmt.Errorf("%s: %w", op, err)
 	}
-	return created, err
+	created, winner, err := u.create(ctx, op, n, passwordHash)
+	return created, taken(op, winner, err)
+}
+
+// taken makes an error of a winner.
+func taken(op string, winner *User, err error) error {
+	if err == nil && winner != nil {
+		return fmt.Errorf("%s: email is taken: %w", op, ErrConflict)
+	}
+	return err
 }
 
 // FindByID returns the user, or false when there is none.
@@ -31,15 +47,11 @@ func (u *Users) FindByID(ctx context.Context, id string) (User, bool, error) {
 // FindByEmail returns the user who has exactly this email, or false.
 func (u *Users) FindByEmail(ctx context.Context, email string) (User, bool, error) {
 	const op = "find user by email"
-	values, err := u.get(ctx, op, u.keys.email(email))
-	if err != nil || values[0] == "" {
+	holder, found, err := u.claimed(ctx, op, u.keys.email(email))
+	if err != nil || !found {
 		return User{}, false, err
 	}
-	owner, err := parseClaim(values[0])
-	if err != nil {
-		return User{}, false, fmt.Errorf("%s: %w", op, err)
-	}
-	r, live, err := u.owner(ctx, op, owner)
+	r, live, err := u.owner(ctx, op, holder)
 	if err != nil || !live || r.user.Email != email {
 		return User{}, false, err
 	}
@@ -50,11 +62,11 @@ func (u *Users) FindByEmail(ctx context.Context, email string) (User, bool, erro
 // creates one without a name and unverified. Concurrent callers get the same
 // user.
 func (u *Users) FindOrCreateByEmail(ctx context.Context, email string) (User, error) {
-	found, ok, err := u.FindByEmail(ctx, email)
+	found, ok, err := u.FindByEmail(WithPrimaryReads(ctx), email)
 	if err != nil || ok {
 		return found, err
 	}
-	created, winner, err := u.create(ctx, "find or create user", NewUser{Email: email})
+	created, winner, err := u.create(ctx, "find or create user", NewUser{Email: email}, "")
 	if err == nil && winner != nil {
 		return *winner, nil
 	}
@@ -70,7 +82,7 @@ func (u *Users) Update(ctx context.Context, changed User) (User, error) {
 	if err := checkUser(changed); err != nil {
 		return User{}, fmt.Errorf("%s: %w", op, err)
 	}
-	stored, found, err := u.load(ctx, op, changed.ID)
+	stored, found, err := u.load(WithPrimaryReads(ctx), op, changed.ID)
 	switch {
 	case err != nil:
 		return User{}, err
@@ -81,7 +93,7 @@ func (u *Users) Update(ctx context.Context, changed User) (User, error) {
 	case changed.Email != stored.user.Email:
 		return u.changeEmail(ctx, op, stored, changed)
 	default:
-		return u.one(ctx, op, u.scripts.userUpdate, changed.ID, millis(changed.UpdatedAt), stored.nonce,
+		return u.one(ctx, op, scriptUserUpdate, changed.ID, millis(changed.UpdatedAt), stored.nonce,
 			optionalMillis(changed.EmailVerifiedAt), optionalMillis(changed.LockedAt), encodeUserJSON(changed))
 	}
 }
@@ -89,18 +101,16 @@ func (u *Users) Update(ctx context.Context, changed User) (User, error) {
 // MarkEmailVerified sets EmailVerifiedAt to the server's time. A missing user
 // is ErrNotFound.
 func (u *Users) MarkEmailVerified(ctx context.Context, id string) (User, error) {
-	return u.one(ctx, "mark email verified", u.scripts.userVerify, id)
+	return u.one(ctx, "mark email verified", scriptUserVerify, id)
 }
 
-// Delete removes the user, which ends all of its sessions at once, and frees
-// the email. Memory is freed after that, for three seconds at most even when ctx
-// ends. A missing user is no error.
+// Delete removes the user with everything that belongs to it, which ends all of
+// its sessions, in one atomic step, and then frees the email, its accounts at
+// providers and its credentials. A missing user is no error.
 func (u *Users) Delete(ctx context.Context, id string) error {
 	const op = "delete user"
 	tag := userTag(id)
-	garbage := u.keys.garbage(tag)
-	out, err := u.eval(ctx, op, u.scripts.userDelete,
-		[]string{u.keys.user(tag), u.keys.index(tag), garbage}, userCheck(id), pageSizeText)
+	out, err := u.eval(ctx, op, scriptUserDelete, u.keys.all(tag), userCheck(id))
 	if err != nil || out[0] == replyAbsent {
 		return err
 	}
@@ -111,13 +121,26 @@ func (u *Users) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
+	accounts, rest, ok1 := cutCounted(out[2:])
+	passkeys, rest, ok2 := cutCounted(rest)
+	if !ok1 || !ok2 || len(rest) > 0 {
+		return fmt.Errorf("%s: %w", op, corrupt("script reply"))
+	}
 	ctx, cancel := aftermath(ctx)
 	defer cancel()
-	u.release(ctx, r.user.Email, claim{id: id, nonce: r.nonce})
-	if page := out[2:]; len(page) > 0 {
-		_, _ = u.sweep(ctx, tag, garbage, page) // CleanupExpired takes up what is left.
-	}
+	u.release(ctx, u.keys.email(r.user.Email), claim{id: id, nonce: r.nonce})
+	u.releaseLinks(ctx, id, layout.account, accounts)
+	u.releaseLinks(ctx, id, layout.credential, passkeys)
 	return nil
+}
+
+// releaseTimeout bounds what is done after a deletion has taken effect.
+const releaseTimeout = 3 * time.Second
+
+// aftermath is the context of what only frees memory: it goes on when the
+// caller gives up, because nobody would take it up soon, but not for long.
+func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 }
 
 // load reads a finished user record.
@@ -137,7 +160,7 @@ func (u *Users) load(ctx context.Context, op, id string) (userRecord, bool, erro
 }
 
 // one runs a script on one user record that gives the new record.
-func (u *Users) one(ctx context.Context, op string, script *Script, id string, args ...string) (User, error) {
+func (u *Users) one(ctx context.Context, op string, script scriptName, id string, args ...string) (User, error) {
 	key := u.keys.user(userTag(id))
 	out, err := u.eval(ctx, op, script, []string{key}, append([]string{userCheck(id)}, args...)...)
 	if err != nil {
@@ -166,7 +189,3 @@ func draft(n NewUser) (User, error) {
 	}
 	return user, checkUser(user)
 }
-
-// commitWindow is how long a creation or a change of email may take. A crash
-// in the middle blocks the id for as long, and the email not at all.
-const commitWindow = 10 * time.Second

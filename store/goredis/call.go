@@ -78,3 +78,36 @@ func (c *call) trace(ctx context.Context, client commander) error {
 	trace.Add(asked, c.written, time.Now(), err)
 	return err
 }
+
+// reader is the client for a read.
+func (d *driver) reader(ctx context.Context) commander {
+	if r, ok := d.client.(*router); ok {
+		return r.reader(ctx)
+	}
+	return d.client
+}
+
+// pipeline does commands in one round trip, each of which holds its own result,
+// and counts and traces what happens to them.
+func (d *driver) pipeline(ctx context.Context, client commander, repeats int, cmds ...redis.Cmder) {
+	trace := store.TraceOf(ctx)
+	pipe := client.Pipeline()
+	calls := make([]call, len(cmds))
+	for i, cmd := range cmds {
+		calls[i] = call{Cmder: cmd, repeats: repeats, traced: trace != nil}
+		if _, routes := client.(*redis.ClusterClient); routes {
+			calls[i].routed = 1
+		}
+		_ = pipe.Process(ctx, &calls[i]) // It only queues.
+	}
+	asked := time.Now()
+	_, err := pipe.Exec(ctx)
+	for i := range calls {
+		if again := calls[i].sent() - 1; again > 0 {
+			d.retries.Add(int64(again))
+		}
+	}
+	if trace != nil {
+		trace.AddPipeline(len(calls), asked, calls[len(calls)-1].written, time.Now(), err)
+	}
+}

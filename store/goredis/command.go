@@ -37,12 +37,21 @@ func serverError(err error) (string, bool) {
 	return reply.Error(), true
 }
 
+// errNoMaster is what sentinels say of a name that they do not watch.
+var errNoMaster = errors.New("they know no master of the name in MasterName")
+
 // failure hands what went wrong to the store's classification.
 func failure(ctx context.Context, operation string, err error) error {
+	asked := strings.Contains(err.Error(), "redis: all sentinels specified")
+	if asked {
+		operation += ": ask the sentinels for the primary"
+	}
 	if reply, ok := serverError(err); ok {
 		return store.ReplyError(operation, reply)
 	}
 	switch {
+	case asked && errors.Is(err, redis.Nil):
+		return store.TransportError(ctx, operation, errNoMaster)
 	case isParseError(err):
 		return store.UnexpectedReply(operation, "of the expected type")
 	case errors.Is(err, redis.ErrPoolTimeout):

@@ -17,8 +17,14 @@
 //     deadline is noticed only then, because the library reads with a socket
 //     deadline and watches nothing else; waiting for a free connection ends at
 //     once.
-//   - Pipelining: none. Each connection carries one command at a time, up to
-//     Config.PoolSize of them per node.
+//   - Pipelining: the two reads of a Lookup, nothing else. Each connection carries
+//     the commands of one caller at a time; there are up to Config.PoolSize of
+//     them per node.
+//   - Reads: from the primary, unless Config.ReadFrom allows replicas. For them
+//     there are clients of their own, with as many connections again. Without a
+//     replica a cluster and sentinels give the primary.
+//   - Sentinels: asked for the primary at each dial. When they announce another
+//     one, or when the one there is replies READONLY, connections are given up.
 //
 // After as many failed dials as the pool is large, the library reports the
 // last failure without dialing, and looks for the server once a second in the
@@ -27,8 +33,11 @@ package goredis
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -41,7 +50,9 @@ const scanCount = 500
 // driver is a store.Driver.
 type driver struct {
 	client  commander
-	cluster *redis.ClusterClient // nil for a standalone server
+	cluster *redis.ClusterClient // nil for anything else
+	// readers are what the router has for reads; none where all go to the primary.
+	readers []commander
 	digests store.ScriptDigests
 	closed  atomic.Bool
 	calls   sync.Pool // of *call
@@ -49,11 +60,15 @@ type driver struct {
 	// often any command was.
 	readRetries int
 	retries     atomic.Int64
+	// waitReplicas and waitTimeout are for what must be durable.
+	waitReplicas int
+	waitTimeout  time.Duration
 }
 
-// commander is what both of the library's clients can do.
+// commander is what all of the library's clients can do.
 type commander interface {
 	Process(ctx context.Context, cmd redis.Cmder) error
+	Pipeline() redis.Pipeliner
 	Close() error
 }
 
@@ -67,14 +82,16 @@ func Dial(_ context.Context, cfg store.Config) (store.Driver, error) {
 		return nil, err
 	}
 	redis.SetLogger(silence{})
-	if cfg.ClusterMode {
-		c := redis.NewClusterClient(cluster(cfg, e))
-		return &driver{client: c, cluster: c, readRetries: cfg.ReadRetries}, nil
+	d := &driver{readRetries: cfg.ReadRetries, waitReplicas: cfg.WaitReplicas, waitTimeout: cfg.WaitTimeout}
+	d.client, d.cluster = primary(cfg, e)
+	if cfg.ReadFrom != store.ReadFromPrimary {
+		d.readers = readers(cfg, e)
+		d.client = &router{primary: d.client, readers: d.readers, always: cfg.ReadFrom == store.ReadFromReplica}
 	}
-	return &driver{client: redis.NewClient(standalone(cfg, e)), readRetries: cfg.ReadRetries}, nil
+	return d, nil
 }
 
-// Retries counts the commands of Get, Eval and Unlink that the library has
+// Retries counts the commands of Get, Lookup and Eval that the library has
 // written again: redirections, and repetitions of reads.
 func (d *driver) Retries() int64 { return d.retries.Load() }
 
@@ -96,8 +113,24 @@ func (d *driver) Get(ctx context.Context, keys ...string) ([]string, error) {
 	return cmd.Val(), nil
 }
 
+// Lookup is a GET and an HGET in one pipeline.
+func (d *driver) Lookup(ctx context.Context, key, hash, field string) (string, string, error) {
+	text := redis.NewStringCmd(ctx, "get", &key)
+	value := redis.NewStringCmd(ctx, "hget", &hash, &field)
+	d.pipeline(ctx, d.reader(ctx), d.readRetries, text, value)
+	for _, cmd := range [...]*redis.StringCmd{text, value} {
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return "", "", failure(ctx, strings.ToUpper(cmd.Name()), err)
+		}
+	}
+	return text.Val(), value.Val(), nil
+}
+
 // Eval is an EVALSHA, and an EVAL when the server does not know the script.
 func (d *driver) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
+	if script.Durable && d.waitReplicas > 0 {
+		return d.evalDurably(ctx, script, keys, args)
+	}
 	line := make([]any, 0, 3+len(keys)+len(args))
 	line = append(line, "evalsha", d.digests.Of(script), len(keys))
 	line = appendPointers(appendPointers(line, keys), args)
@@ -120,18 +153,6 @@ func (d *driver) eval(ctx context.Context, line []any, keys int) ([]string, erro
 	}
 	err := d.process(ctx, cmd, 0)
 	return cmd.Val(), err
-}
-
-// Unlink is an UNLINK.
-func (d *driver) Unlink(ctx context.Context, keys ...string) (int64, error) {
-	if len(keys) == 0 {
-		return 0, nil
-	}
-	cmd := redis.NewIntCmd(ctx, arguments("unlink", keys)...)
-	if err := d.process(ctx, cmd, 0); err != nil {
-		return 0, failure(ctx, "UNLINK", err)
-	}
-	return cmd.Val(), nil
 }
 
 // Scan runs SCAN on one primary after the other.
@@ -168,11 +189,15 @@ func scan(ctx context.Context, node commander, match string, page func(keys []st
 	}
 }
 
-// Ping is a PING to each primary, one after the other.
+// Ping is a PING to each primary, and to what answers reads unless that is a
+// cluster, one after the other.
 func (d *driver) Ping(ctx context.Context) error {
 	nodes, err := d.primaries(ctx)
 	if err != nil {
 		return failure(ctx, "list primaries", err)
+	}
+	if d.cluster == nil {
+		nodes = append(nodes, d.readers...)
 	}
 	for _, node := range nodes {
 		if err := node.Process(ctx, &call{Cmder: redis.NewStatusCmd(ctx, "ping")}); err != nil {

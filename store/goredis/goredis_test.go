@@ -31,10 +31,56 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-func TestConformance(t *testing.T) {
+func TestReplicas(t *testing.T) {
 	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, goredis.Dial) })
-		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, goredis.Dial) })
+		t.Run(engine, func(t *testing.T) { drivertest.Replicated(t, engine, goredis.Dial) })
+	}
+}
+
+func TestSentinels(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Sentinel(t, engine, goredis.Dial) })
+	}
+}
+
+func TestDurable(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Durable(t, engine, goredis.Dial) })
+	}
+}
+
+func TestSecured(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Secured(t, engine, goredis.Dial) })
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Secrets(t, engine, goredis.Dial) })
+	}
+}
+
+func TestCutConnections(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			drivertest.Cut(t, engine, goredis.Dial)
+		})
+	}
+}
+
+func TestConformanceInJSON(t *testing.T) {
+	drivertest.ConformJSON(t, "valkey:8.1", goredis.Dial)
+}
+
+// What is brief here is thorough in valkeygo.
+func TestConformance(t *testing.T) {
+	standalone, cluster := drivertest.Thorough, drivertest.Brief
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, goredis.Dial, standalone) })
+		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, goredis.Dial, cluster) })
+		standalone, cluster = cluster, standalone
 	}
 }
 

@@ -118,6 +118,37 @@ func cluster(cfg store.Config, e store.Endpoint) *redis.ClusterOptions {
 	}
 }
 
+// sentinel translates cfg for a primary that sentinels watch.
+func sentinel(cfg store.Config, e store.Endpoint) *redis.FailoverOptions {
+	one := standalone(cfg, e)
+	return &redis.FailoverOptions{
+		MasterName:            cfg.MasterName,
+		SentinelAddrs:         e.Addrs,
+		SentinelUsername:      cfg.SentinelUsername,
+		SentinelPassword:      cfg.SentinelPassword,
+		Dialer:                one.Dialer,
+		Username:              one.Username,
+		Password:              one.Password,
+		DB:                    one.DB,
+		TLSConfig:             one.TLSConfig,
+		Protocol:              one.Protocol,
+		DisableIdentity:       one.DisableIdentity,
+		MaxRetries:            one.MaxRetries,
+		MinRetryBackoff:       one.MinRetryBackoff,
+		MaxRetryBackoff:       one.MaxRetryBackoff,
+		DialerRetries:         one.DialerRetries,
+		DialTimeout:           one.DialTimeout,
+		ReadTimeout:           one.ReadTimeout,
+		WriteTimeout:          one.WriteTimeout,
+		PoolTimeout:           one.PoolTimeout,
+		ContextTimeoutEnabled: one.ContextTimeoutEnabled,
+		PoolSize:              one.PoolSize,
+		MinIdleConns:          one.MinIdleConns,
+		PoolFIFO:              one.PoolFIFO,
+		PipelinePoolSize:      one.PipelinePoolSize,
+	}
+}
+
 // Settings says how a driver for cfg behaves, for the record of a run: the
 // handshake, retries, timeouts, connections and pipelining that are in effect,
 // as opposed to the library's defaults. It holds no secret. Zero values of cfg
@@ -130,7 +161,7 @@ func Settings(cfg store.Config) map[string]string {
 		"handshake":           "HELLO 3 [AUTH], then SELECT when the database is not 0; no CLIENT SETINFO, no CLIENT MAINT_NOTIFICATIONS",
 		"protocol":            "RESP3",
 		"client_side_caching": "off",
-		"pipelining":          "none: one command at a time on each connection",
+		"pipelining":          "the two reads of an authentication; else one command at a time on each connection",
 		"connections":         fmt.Sprintf("pool of %d, %d kept idle", pool, idle),
 		"retries":             retries(cfg),
 		"redirects":           "none",
@@ -138,6 +169,7 @@ func Settings(cfg store.Config) map[string]string {
 		"command_timeout":     "the context's deadline, at most " + cfg.Timeout.String() + "; then the connection is closed",
 		"pool_timeout":        cfg.Timeout.String(),
 		"scripts":             "EVALSHA, EVAL after NOSCRIPT",
+		"reads":               reads(cfg),
 	}
 	if cfg.Connections > 0 {
 		s["connections"] += ", used in turn"
@@ -147,7 +179,30 @@ func Settings(cfg store.Config) map[string]string {
 		s["redirects"] = strconv.Itoa(maxRedirects) + " times MOVED, ASK or READONLY"
 		s["topology"] = "CLUSTER SLOTS, at MOVED and every " + topologyReload.String()
 	}
+	if cfg.MasterName != "" {
+		s["topology"] = "sentinels are asked for the primary at each dial; +switch-master and READONLY give connections up"
+	}
 	return s
+}
+
+// reads says where reads go.
+func reads(cfg store.Config) string {
+	var to string
+	switch {
+	case cfg.ReadFrom == store.ReadFromPrimary:
+		return "from the primary"
+	case cfg.ClusterMode:
+		to = "from replicas, through a pool of their own on each node with READONLY in its handshake; from the primary of a shard without one"
+	case cfg.MasterName != "":
+		to = "from replicas that the sentinels name, through a pool of their own whose connections live for " + readerLifetime.String() +
+			"; from the primary when they name none"
+	default:
+		to = fmt.Sprintf("from %d replicas in turn, through a pool of its own for each", len(cfg.Replicas))
+	}
+	if cfg.ReadFrom == store.ReadFromAny {
+		to = "every other one, at random, from the primary; the others " + to
+	}
+	return "MGET, GET and HGET: " + to
 }
 
 // retries says what is repeated.
@@ -155,6 +210,6 @@ func retries(cfg store.Config) string {
 	if cfg.ReadRetries == 0 {
 		return "0; one dial for each attempt"
 	}
-	return fmt.Sprintf("MGET up to %d times, at once, after broken connections, timeouts of the client, and LOADING, READONLY, CLUSTERDOWN, "+
+	return fmt.Sprintf("MGET, GET and HGET up to %d times, at once, after broken connections, timeouts of the client, and LOADING, READONLY, CLUSTERDOWN, "+
 		"TRYAGAIN, MASTERDOWN, NOREPLICAS and too many clients; others 0; one dial for each attempt", cfg.ReadRetries)
 }

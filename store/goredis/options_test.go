@@ -83,7 +83,7 @@ func TestRetriesOfReadsAreToldAndAtOnce(t *testing.T) {
 	if o := standalone(cfg, e); o.MaxRetries != 2 || o.MinRetryBackoff != -1 || o.MaxRetryBackoff != -1 {
 		t.Errorf("%d retries after %s to %s", o.MaxRetries, o.MinRetryBackoff, o.MaxRetryBackoff)
 	}
-	if told := Settings(cfg)["retries"]; !strings.HasPrefix(told, "MGET up to 2 times") {
+	if told := Settings(cfg)["retries"]; !strings.HasPrefix(told, "MGET, GET and HGET up to 2 times") {
 		t.Errorf("told as %q", told)
 	}
 }
@@ -106,5 +106,22 @@ func TestSettings(t *testing.T) {
 	}
 	if s := Settings(store.Config{}); !strings.Contains(s["connections"], strconv.Itoa(store.DefaultPoolSize)) {
 		t.Errorf("defaults are not filled in: %v", s)
+	}
+}
+
+func TestSettingsTellWhereReadsGo(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg             store.Config
+		reads, topology string
+	}{
+		"standalone": {store.Config{}, "from the primary", ""},
+		"replicas":   {store.Config{Replicas: []string{"a", "b"}, ReadFrom: store.ReadFromReplica}, "MGET, GET and HGET: from 2 replicas", ""},
+		"any":        {store.Config{ClusterMode: true, ReadFrom: store.ReadFromAny}, "MGET, GET and HGET: every other one, at random, from the primary; the others from replicas", "CLUSTER"},
+		"sentinels":  {store.Config{MasterName: "m", ReadFrom: store.ReadFromReplica}, "that the sentinels name", "+switch-master"},
+		"a primary":  {store.Config{MasterName: "m"}, "from the primary", "+switch-master"},
+	} {
+		if s := Settings(c.cfg); !strings.Contains(s["reads"], c.reads) || !strings.Contains(s["topology"], c.topology) {
+			t.Errorf("%s: reads are told as %q, the topology as %q", name, s["reads"], s["topology"])
+		}
 	}
 }

@@ -1,10 +1,12 @@
--- KEYS: user, index, session. ARGV: who, member, expires, updated, json.
--- Stores a session under the user's present epoch.
-local u, why = active_user(KEYS[1], ARGV[1])
-if not u then return {why} end
-local expires = tonumber(ARGV[3])
-if expires <= now_ms() then return {'past'} end
-local raw = table.concat({'1', u.epoch, ARGV[3], ARGV[4]}, ' ') .. '\n' .. ARGV[5]
-if not redis.call('SET', KEYS[3], raw, 'PXAT', ARGV[3], 'NX') then return {'taken'} end
-index_add(KEYS[2], ARGV[2], expires)
+-- KEYS: user, sessions. ARGV: who, member, expires, record.
+-- Stores a session of an active user.
+local why = why_absent(KEYS[1], ARGV[1])
+if why then return {why} end
+local now, expires = now_ms(), tonumber(ARGV[3])
+if expires <= now then return {'past'} end
+if redis.call('HSETNX', KEYS[2], ARGV[2], ARGV[4]) == 0 then
+  if now <= (session_times(redis.call('HGET', KEYS[2], ARGV[2])) or now) then return {'taken'} end
+  redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
+end
+tidy(KEYS[2], now, expires)
 return {'ok'}

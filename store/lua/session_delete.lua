@@ -1,5 +1,3 @@
--- KEYS: index, session. ARGV: member.
-redis.call('UNLINK', KEYS[2])
-redis.call('ZREM', KEYS[1], ARGV[1])
-index_settle(KEYS[1])
+-- KEYS: sessions. ARGV: member.
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then tidy(KEYS[1], now_ms()) end
 return {'ok'}

@@ -1,9 +1,9 @@
--- KEYS: user, index, garbage. ARGV: who, page.
--- Removes the user, and with the record every session. The index is set aside
--- as in user_revoke. Gives the record, for the release of its email claim.
+-- KEYS: user, OAuth accounts, passkeys, and whatever else is the user's. ARGV:
+-- who.
+-- Removes the user with all that belongs to it. Gives the record, for the
+-- release of its email claim, and what is needed for that of the links' claims.
 local u, why = active_user(KEYS[1], ARGV[1])
 if not u then return {why} end
-redis.call('UNLINK', KEYS[1])
-if redis.call('EXISTS', KEYS[2]) == 0 then return {'ok', u.raw} end
-redis.call('RENAME', KEYS[2], KEYS[3])
-return append_page(KEYS[3], tonumber(ARGV[2]), {'ok', u.raw})
+local reply = append_dropped(KEYS[3], append_dropped(KEYS[2], {'ok', u.raw}))
+redis.call('UNLINK', unpack(KEYS))
+return reply

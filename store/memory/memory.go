@@ -33,17 +33,15 @@ type Server struct {
 		sync.Mutex
 
 		keys map[string]entry
-		// last is the last microsecond that was handed out: a script takes
-		// time on a real server, even where a test's clock stands still.
-		last int64
 	}
 }
 
-// entry is what lies under a key: a text, or a sorted set when members is not
-// nil.
+// entry is what lies under a key: a sorted set when members is not nil, a hash
+// when fields is not nil, else a text.
 type entry struct {
 	text    string
 	members map[string]int64
+	fields  map[string]string
 	// expires is in milliseconds since 1970; 0 means never. The key is alive
 	// at that very millisecond.
 	expires int64
@@ -85,7 +83,7 @@ type driver struct {
 	closed bool
 }
 
-// Get reads texts; a sorted set reads as absent, as with MGET.
+// Get reads texts; a sorted set or a hash reads as absent, as with MGET.
 func (d *driver) Get(ctx context.Context, keys ...string) ([]string, error) {
 	return locked(ctx, d, func(t *turn) []string {
 		values := make([]string, len(keys))
@@ -96,6 +94,17 @@ func (d *driver) Get(ctx context.Context, keys ...string) ([]string, error) {
 	})
 }
 
+// Lookup reads a text and then a field of a hash. Others may come between the
+// two, as on a server.
+func (d *driver) Lookup(ctx context.Context, key, hash, field string) (text, value string, err error) {
+	text, err = locked(ctx, d, func(t *turn) string { text, _ := t.get(key); return text })
+	if err != nil {
+		return "", "", err
+	}
+	value, err = locked(ctx, d, func(t *turn) string { value, _ := t.hget(hash, field); return value })
+	return text, value, err
+}
+
 // Eval runs the script's version in Go.
 func (d *driver) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
 	run, known := d.twins[script.Name]
@@ -103,19 +112,6 @@ func (d *driver) Eval(ctx context.Context, script *store.Script, keys []string, 
 		return nil, fmt.Errorf("run script %s: it has no version in Go", script.Name)
 	}
 	return locked(ctx, d, func(t *turn) []string { return run(t, keys, args) })
-}
-
-// Unlink removes keys.
-func (d *driver) Unlink(ctx context.Context, keys ...string) (int64, error) {
-	return locked(ctx, d, func(t *turn) int64 {
-		var n int64
-		for _, key := range keys {
-			if t.unlink(key) {
-				n++
-			}
-		}
-		return n
-	})
 }
 
 // Scan gives the keys that were there when it began, in order.
@@ -168,14 +164,13 @@ func locked[T any](ctx context.Context, d *driver, f func(*turn) T) (T, error) {
 // turnLocked begins a command: the clock stands still until it ends.
 func (s *Server) turnLocked() *turn {
 	now := s.now()
-	s.mu.last = max(s.mu.last+1, now.UnixMicro())
-	return &turn{space: s.mu.keys, ms: now.UnixMilli(), us: s.mu.last}
+	return &turn{space: s.mu.keys, ms: now.UnixMilli()}
 }
 
 // turn is one command's sole use of the keyspace.
 type turn struct {
-	space  map[string]entry
-	ms, us int64
+	space map[string]entry
+	ms    int64
 }
 
 // find returns what lies under a key and has not expired.
@@ -190,7 +185,7 @@ func (t *turn) find(key string) (entry, bool) {
 
 func (t *turn) get(key string) (string, bool) {
 	e, ok := t.find(key)
-	return e.text, ok && e.members == nil
+	return e.text, ok && e.members == nil && e.fields == nil
 }
 
 // set stores a text. A time of expiry that is not in the future removes the

@@ -20,7 +20,25 @@ func open(t *testing.T) *store.RedisStorage {
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, open, storetest.Options{Broken: broken})
+	opts := storetest.Options{Broken: broken}
+	if !testing.Short() {
+		opts.Emails = 100_000
+	}
+	storetest.Run(t, open, opts)
+}
+
+func TestConformanceInJSON(t *testing.T) {
+	inJSON := func(t *testing.T) *store.RedisStorage {
+		t.Helper()
+		cfg := store.Config{URLs: []string{"memory"}, SessionFormat: store.SessionJSON}
+		s, err := store.Open(t.Context(), cfg, memory.Dial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	storetest.Run(t, inJSON, storetest.Options{Rounds: 5})
 }
 
 // broken opens a storage and closes it: the nearest to an outage that memory

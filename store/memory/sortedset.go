@@ -3,7 +3,6 @@ package memory
 import (
 	"cmp"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 )
@@ -34,62 +33,6 @@ func (t *turn) remove(key string, members ...string) int {
 		delete(t.space, key)
 	}
 	return n
-}
-
-// expired returns up to limit members whose score lies in the past.
-func (t *turn) expired(key string, limit int) []string {
-	e, _ := t.find(key)
-	var old []string
-	for member, score := range e.members {
-		if score < t.ms {
-			old = append(old, member)
-		}
-	}
-	slices.SortFunc(old, e.order)
-	return old[:min(limit, len(old))]
-}
-
-// addToIndex is index_add of the Lua prelude.
-func (t *turn) addToIndex(key, member string, expires int64) {
-	t.remove(key, t.expired(key, 64)...)
-	e, ok := t.find(key)
-	if !ok {
-		e = entry{members: map[string]int64{}}
-	}
-	e.members[member] = expires
-	t.space[key] = e
-	t.settle(key)
-}
-
-// settle is index_settle of the Lua prelude.
-func (t *turn) settle(key string) {
-	e, ok := t.find(key)
-	if !ok {
-		return
-	}
-	e.expires = math.MinInt64
-	for _, score := range e.members {
-		e.expires = max(e.expires, score)
-	}
-	t.space[key] = e
-	if e.expires <= t.ms {
-		delete(t.space, key)
-	}
-}
-
-// appendPage is append_page of the Lua prelude.
-func (t *turn) appendPage(key, limit string, reply []string) []string {
-	return append(reply, head(t.ranked(key), limit)...)
-}
-
-// setAside renames a sorted set, its time of expiry included.
-func (t *turn) setAside(from, to string) bool {
-	e, ok := t.find(from)
-	if ok {
-		t.space[to] = e
-		delete(t.space, from)
-	}
-	return ok
 }
 
 // head returns the first limit of members, or all.

@@ -11,24 +11,44 @@ type twin func(t *turn, keys, args []string) []string
 // twins lists them by Script.Name.
 func twins() map[string]twin {
 	return map[string]twin{
+		"attempt_clean":   attemptClean,
+		"attempt_clear":   attemptClear,
+		"attempt_hold":    attemptHold,
+		"attempt_record":  attemptRecord,
+		"attempt_stats":   attemptStats,
+		"attempt_status":  attemptStatus,
 		"cache_drop":      cacheDrop,
 		"cache_fill":      cacheFill,
-		"email_claim":     emailClaim,
-		"email_release":   emailRelease,
-		"garbage_sweep":   garbageSweep,
-		"index_expire":    indexExpire,
-		"index_page":      indexPage,
-		"index_prune":     indexPrune,
+		"claim_release":   claimRelease,
+		"claim_take":      claimTake,
 		"inspect":         inspect,
+		"link_abort":      linkAbort,
+		"link_begin":      linkBegin,
+		"link_commit":     linkCommit,
+		"link_list":       linkList,
+		"link_remove":     linkRemove,
+		"link_touch":      linkTouch,
+		"note_store":      noteStore,
+		"note_take":       noteTake,
 		"schema_mark":     schemaMark,
 		"session_create":  sessionCreate,
 		"session_delete":  sessionDelete,
+		"expire":          expire,
+		"token_create":    tokenCreate,
+		"token_verify":    tokenVerify,
+		"password_set":    passwordSet,
+		"password_change": passwordChange,
+		"password_reset":  passwordReset,
+		"password_remove": passwordRemove,
+		"session_page":    sessionPage,
 		"session_refresh": sessionRefresh,
+		"unlink":          unlink,
 		"user_abort":      userAbort,
 		"user_change":     userChange,
 		"user_commit":     userCommit,
 		"user_create":     userCreate,
 		"user_delete":     userDelete,
+		"user_lock":       userLock,
 		"user_revoke":     userRevoke,
 		"user_update":     userUpdate,
 		"user_verify":     userVerify,
@@ -52,6 +72,12 @@ func inspect(t *turn, keys, args []string) []string {
 	switch {
 	case !ok:
 		return []string{"none", "-2"}
+	case e.fields != nil:
+		reply := []string{"hash", text(ttl)}
+		for _, field := range head(t.hkeys(keys[0]), args[0]) {
+			reply = append(reply, field, e.fields[field])
+		}
+		return reply
 	case e.members == nil:
 		return []string{"string", text(ttl), e.text}
 	}
@@ -62,7 +88,17 @@ func inspect(t *turn, keys, args []string) []string {
 	return reply
 }
 
-func emailClaim(t *turn, keys, args []string) []string {
+func unlink(t *turn, keys, _ []string) []string {
+	var n int64
+	for _, key := range keys {
+		if t.unlink(key) {
+			n++
+		}
+	}
+	return []string{"ok", text(n)}
+}
+
+func claimTake(t *turn, keys, args []string) []string {
 	current, ok := t.get(keys[0])
 	if ok && current != args[0] && current != args[1] {
 		return []string{"taken", current}
@@ -71,7 +107,7 @@ func emailClaim(t *turn, keys, args []string) []string {
 	return []string{"ok"}
 }
 
-func emailRelease(t *turn, keys, args []string) []string {
+func claimRelease(t *turn, keys, args []string) []string {
 	if current, _ := t.get(keys[0]); current == args[0] {
 		t.unlink(keys[0])
 	}

@@ -1,54 +1,127 @@
 package memory
 
 import (
+	"encoding/binary"
+	"fmt"
 	"maps"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
-// session is a stored session, taken apart.
-type session struct {
-	epoch            int64
-	expires, updated int64
-	json             string
-}
+// A session's record is binary or JSON; scripts know when it ends, in both.
 
-func readSession(raw string) (session, bool) {
-	line, json, found := strings.Cut(raw, "\n")
-	f := strings.Split(line, " ")
-	if !found || json == "" || len(f) != 4 || f[0] != "1" || !numbers(f[1:]...) || f[1][0] == '-' {
-		return session{}, false
+// compactHead is what they read of a binary one: the format and two times.
+const compactHead = 13
+
+// documentForm is what they read of JSON.
+const documentForm = `^\{"times":\[(\d+),(\d+),(-?\d+)\],"expires_at":"[^"]*","updated_at":"[^"]*"(,(?s:.+))$`
+
+// sessionTimes is session_times of the Lua prelude.
+func sessionTimes(raw string) (expires, updated int64, ok bool) {
+	if strings.HasPrefix(raw, "\x02") && len(raw) > compactHead {
+		return time48(raw[1:]), time48(raw[7:]), true
 	}
-	return session{epoch: number(f[1]), expires: number(f[2]), updated: number(f[3]), json: json}, true
+	parts := regexp.MustCompile(documentForm).FindStringSubmatch(raw)
+	if parts == nil {
+		return 0, 0, false
+	}
+	return number(parts[1]), number(parts[2]), true
 }
 
-func (s session) String() string {
-	return strings.Join([]string{"1", text(s.epoch), text(s.expires), text(s.updated)}, " ") + "\n" + s.json
+func time48(raw string) int64 {
+	return int64(binary.BigEndian.Uint64([]byte("\x00\x00" + raw[:6])))
+}
+
+// sessionMoved is session_moved of the Lua prelude.
+func sessionMoved(raw string, expires, updated int64) string {
+	if raw[0] == 2 {
+		head := binary.BigEndian.AppendUint64(nil, uint64(expires))[2:]
+		head = append(head, binary.BigEndian.AppendUint64(nil, uint64(updated))[2:]...)
+		return raw[:1] + string(head) + raw[compactHead:]
+	}
+	parts := regexp.MustCompile(documentForm).FindStringSubmatch(raw)
+	return fmt.Sprintf(`{"times":[%d,%d,%s],"expires_at":"%s","updated_at":"%s"%s`,
+		expires, updated, parts[3], rfc3339(expires), rfc3339(updated), parts[4])
+}
+
+func rfc3339(ms int64) string {
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// How much tidy looks at.
+const (
+	smallHash = 128
+	someOf    = 16
+)
+
+// tidy is tidy of the Lua prelude. Of a large hash it picks the first where a
+// server picks any.
+func (t *turn) tidy(key string, least int64) {
+	e, ok := t.find(key)
+	if !ok {
+		return
+	}
+	if len(e.fields) == 1 && least != 0 {
+		t.expireAt(key, least)
+		return
+	}
+	fields := slices.Collect(maps.Keys(e.fields))
+	large := len(fields) > smallHash
+	if large {
+		fields = fields[:someOf]
+	}
+	last, old := least, []string{}
+	for _, field := range fields {
+		ends, readable := recordEnd(e.fields[field])
+		if readable && ends < t.ms {
+			old = append(old, field)
+		}
+		if readable {
+			last = max(last, ends)
+		}
+	}
+	t.hdel(key, old...)
+	if large {
+		t.prolong(key, last)
+		return
+	}
+	t.expireAt(key, last)
+}
+
+// prolong is PEXPIREAT with GT, which has no effect on a key that never ends.
+func (t *turn) prolong(key string, at int64) {
+	if e, _ := t.find(key); e.expires != 0 && e.expires < at {
+		t.expireAt(key, at)
+	}
 }
 
 func sessionCreate(t *turn, keys, args []string) []string {
-	u, why := t.activeUser(keys[0], args[0])
-	if why != "" {
+	if why := t.whyAbsent(keys[0], args[0]); why != "" {
 		return []string{why}
 	}
-	s := session{epoch: u.epoch, expires: number(args[2]), updated: number(args[3]), json: args[4]}
-	if s.expires <= t.ms {
+	expires := number(args[2])
+	if expires <= t.ms {
 		return []string{"past"}
 	}
-	if _, taken := t.find(keys[2]); taken {
-		return []string{"taken"}
+	if there, ok := t.hget(keys[1], args[1]); ok {
+		if ends, _, readable := sessionTimes(there); !readable || t.ms <= ends {
+			return []string{"taken"}
+		}
 	}
-	t.set(keys[2], s.String(), s.expires)
-	t.addToIndex(keys[1], args[1], s.expires)
+	t.hset(keys[1], args[1], args[3])
+	t.tidy(keys[1], expires)
 	return []string{"ok"}
 }
 
 func sessionRefresh(t *turn, keys, args []string) []string {
-	raw, ok := t.get(keys[2])
+	raw, ok := t.hget(keys[1], args[0])
 	if !ok {
 		return []string{"absent"}
 	}
-	s, ok := readSession(raw)
+	expires, updated, ok := sessionTimes(raw)
 	if !ok {
 		return []string{"corrupt"}
 	}
@@ -56,67 +129,68 @@ func sessionRefresh(t *turn, keys, args []string) []string {
 	if why != "" {
 		return []string{why}
 	}
-	if u.state != "a" || u.epoch != s.epoch || t.ms > s.expires {
+	if u.state != "a" || t.ms > expires {
 		return []string{"absent"}
 	}
-	s.expires = t.ms + number(args[1])
-	s.updated = max(t.ms, s.updated+1)
-	t.set(keys[2], s.String(), s.expires)
-	t.addToIndex(keys[1], args[0], s.expires)
-	return []string{"ok", s.String()}
+	moved := t.ms + number(args[1])
+	raw = sessionMoved(raw, moved, max(t.ms, updated+1))
+	t.hset(keys[1], args[0], raw)
+	if moved < expires {
+		t.tidy(keys[1], 0)
+	} else {
+		t.prolong(keys[1], moved)
+	}
+	return []string{"ok", raw, u.raw}
 }
 
 func sessionDelete(t *turn, keys, args []string) []string {
-	t.unlink(keys[1])
-	t.remove(keys[0], args[0])
-	t.settle(keys[0])
+	if t.hdel(keys[0], args[0]) == 1 {
+		t.tidy(keys[0], 0)
+	}
 	return []string{"ok"}
 }
 
-func garbageSweep(t *turn, keys, args []string) []string {
-	u, why := t.readUser(keys[1])
-	for _, key := range keys[2:] {
-		raw, _ := t.get(key)
-		if s, ok := readSession(raw); !ok || why != "" || s.epoch != u.epoch {
-			t.unlink(key)
+// sessionPage walks by member, so that its cursor is the last member of the page
+// before. A server gives all of a small hash at once.
+func sessionPage(t *turn, keys, args []string) []string {
+	user, _ := t.get(keys[0])
+	cursor, page := t.pageOf(keys[1], args)
+	reply := []string{"ok", cursor, user}
+	for _, field := range page {
+		record, _ := t.hget(keys[1], field)
+		reply = append(reply, field, record)
+	}
+	return reply
+}
+
+func expire(t *turn, keys, args []string) []string {
+	cursor, page := t.pageOf(keys[0], args)
+	var old []string
+	for _, field := range page {
+		record, _ := t.hget(keys[0], field)
+		if ends, ok := recordEnd(record); ok && ends < t.ms {
+			old = append(old, field)
 		}
 	}
-	t.remove(keys[0], args[1:]...)
-	return t.appendPage(keys[0], args[0], []string{"ok"})
+	return []string{"ok", cursor, text(int64(t.hdel(keys[0], old...)))}
 }
 
-func indexExpire(t *turn, keys, args []string) []string {
-	n := t.remove(keys[0], t.expired(keys[0], int(number(args[0])))...)
-	return []string{"ok", text(int64(n))}
-}
-
-func indexPrune(t *turn, keys, args []string) []string {
-	n := 0
-	for i, member := range args {
-		if _, there := t.find(keys[i+1]); !there {
-			n += t.remove(keys[0], member)
-		}
-	}
-	t.settle(keys[0])
-	return []string{"ok", text(int64(n))}
-}
-
-// indexPage walks by member, so that its cursor is the last member of the page
-// before.
-func indexPage(t *turn, keys, args []string) []string {
-	e, _ := t.find(keys[0])
-	members := slices.Sorted(maps.Keys(e.members))
+// pageOf returns fields of a hash after a cursor, and the next one.
+func (t *turn) pageOf(key string, args []string) (cursor string, page []string) {
+	fields := t.hkeys(key)
 	if args[1] != "0" {
-		from, there := slices.BinarySearch(members, args[1])
+		from, there := slices.BinarySearch(fields, args[1])
 		if there {
 			from++
 		}
-		members = members[from:]
+		fields = fields[from:]
 	}
-	page := head(members, args[0])
-	cursor := "0"
-	if len(page) < len(members) {
-		cursor = page[len(page)-1]
+	page = fields
+	if limit := number(args[0]); limit < math.MaxInt32 {
+		page = fields[:min(len(fields), max(int(limit), smallHash))]
 	}
-	return append([]string{"ok", cursor}, page...)
+	if len(page) < len(fields) {
+		return page[len(page)-1], page
+	}
+	return "0", page
 }

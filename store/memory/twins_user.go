@@ -9,7 +9,6 @@ import (
 type user struct {
 	raw               string // as it was read
 	state, who, nonce string
-	epoch             int64
 	created, updated  int64
 	verified, locked  string
 	json              string
@@ -32,13 +31,13 @@ func (t *turn) readUser(key string) (u user, why string) {
 	}
 	lines := strings.SplitN(raw, "\n", 3)
 	f := strings.Split(lines[0], " ")
-	if len(lines) < 2 || lines[1] == "" || len(f) != 9 || slices.Contains(f, "") ||
-		f[0] != "1" || f[1] != "p" && f[1] != "a" || f[4][0] == '-' || !numbers(f[4:7]...) {
+	if len(lines) < 2 || lines[1] == "" || len(f) != 8 || slices.Contains(f, "") ||
+		f[0] != "1" || f[1] != "p" && f[1] != "a" || !numbers(f[4:6]...) {
 		return user{}, "corrupt"
 	}
 	u = user{
-		raw: raw, state: f[1], who: f[2], nonce: f[3], epoch: number(f[4]), created: number(f[5]), updated: number(f[6]),
-		verified: f[7], locked: f[8], json: lines[1],
+		raw: raw, state: f[1], who: f[2], nonce: f[3], created: number(f[4]), updated: number(f[5]),
+		verified: f[6], locked: f[7], json: lines[1],
 	}
 	if len(lines) == 3 {
 		u.pending = lines[2]
@@ -55,9 +54,18 @@ func (t *turn) activeUser(key, who string) (user, string) {
 	return u, why
 }
 
+// whyAbsent is why_absent of the Lua prelude: "" for a user who is there.
+func (t *turn) whyAbsent(key, who string) string {
+	if raw, _ := t.get(key); strings.HasPrefix(raw, "1 a "+who+" ") {
+		return ""
+	}
+	_, why := t.activeUser(key, who)
+	return why
+}
+
 func (u user) String() string {
 	line := strings.Join([]string{
-		"1", u.state, u.who, u.nonce, text(u.epoch), text(u.created), text(u.updated), u.verified, u.locked,
+		"1", u.state, u.who, u.nonce, text(u.created), text(u.updated), u.verified, u.locked,
 	}, " ")
 	if u.pending != "" {
 		return line + "\n" + u.json + "\n" + u.pending
@@ -91,10 +99,13 @@ func userCreate(t *turn, keys, args []string) []string {
 		return []string{"taken"}
 	}
 	u := user{
-		state: "p", who: args[0], nonce: args[1], epoch: t.us, created: t.ms, updated: t.ms,
+		state: "p", who: args[0], nonce: args[1], created: t.ms, updated: t.ms,
 		verified: args[3], locked: "-", json: args[4],
 	}
 	t.set(keys[0], u.String(), t.ms+number(args[2]))
+	if args[5] != "" {
+		t.set(keys[1], args[5], t.ms+number(args[2]))
+	}
 	return []string{"ok", u.String()}
 }
 
@@ -110,6 +121,7 @@ func userCommit(t *turn, keys, args []string) []string {
 	case u.nonce == args[0]:
 		u.state, u.pending = "a", ""
 		t.set(keys[0], u.String(), 0)
+		t.persist(keys[1])
 		return []string{"ok", u.String()}
 	case u.state != "a" || u.pending == "":
 		return []string{"gone"}
@@ -118,7 +130,12 @@ func userCommit(t *turn, keys, args []string) []string {
 	if !ok {
 		return []string{"corrupt"}
 	}
-	if c.nonce != args[0] || t.ms > c.deadline {
+	if c.nonce != args[0] {
+		return []string{"gone"}
+	}
+	if t.ms > c.deadline {
+		u.pending = ""
+		t.set(keys[0], u.String(), 0)
 		return []string{"gone"}
 	}
 	u.nonce, u.verified, u.locked, u.json = c.nonce, c.verified, c.locked, c.json
@@ -133,6 +150,7 @@ func userAbort(t *turn, keys, args []string) []string {
 	if u.state == "p" {
 		if u.nonce == args[0] {
 			t.unlink(keys[0])
+			t.unlink(keys[1])
 		}
 		return []string{"ok"}
 	}
@@ -171,6 +189,20 @@ func userUpdate(t *turn, keys, args []string) []string {
 	return t.save(keys[0], u)
 }
 
+func userLock(t *turn, keys, args []string) []string {
+	u, why := t.activeUser(keys[0], args[0])
+	switch {
+	case why != "":
+		return []string{why}
+	case u.nonce != args[1]:
+		return []string{"gone"}
+	case u.locked == args[2]:
+		return []string{"ok"}
+	}
+	u.locked = args[2]
+	return t.save(keys[0], u)[:1]
+}
+
 func userVerify(t *turn, keys, args []string) []string {
 	u, why := t.activeUser(keys[0], args[0])
 	if why != "" {
@@ -181,17 +213,11 @@ func userVerify(t *turn, keys, args []string) []string {
 }
 
 func userRevoke(t *turn, keys, args []string) []string {
-	u, why := t.activeUser(keys[0], args[0])
-	if why != "" {
+	if why := t.whyAbsent(keys[0], args[0]); why != "" {
 		return []string{why}
 	}
-	t.unlink(keys[2])
-	u.epoch = max(t.us, u.epoch+1)
-	t.set(keys[0], u.String(), 0)
-	if !t.setAside(keys[1], keys[2]) {
-		return []string{"ok"}
-	}
-	return t.appendPage(keys[2], args[1], []string{"ok"})
+	t.unlink(keys[1])
+	return []string{"ok"}
 }
 
 func userDelete(t *turn, keys, args []string) []string {
@@ -199,9 +225,9 @@ func userDelete(t *turn, keys, args []string) []string {
 	if why != "" {
 		return []string{why}
 	}
-	t.unlink(keys[0])
-	if !t.setAside(keys[1], keys[2]) {
-		return []string{"ok", u.raw}
+	reply := t.appendDropped(keys[2], t.appendDropped(keys[1], []string{"ok", u.raw}))
+	for _, key := range keys {
+		t.unlink(key)
 	}
-	return t.appendPage(keys[2], args[1], []string{"ok", u.raw})
+	return reply
 }

@@ -36,9 +36,14 @@ func raceRefreshDelete(h *harness) {
 				deleted.Store(true)
 			}
 			gone := deleted.Load()
-			_, err := h.Sessions.Refresh(h.Context(), s.Token, time.Hour)
-			if gone && err == nil {
-				h.Errorf("round %d: a refresh has succeeded after the deletion", n)
+			found, err := true, error(nil)
+			if worker%4 == 1 {
+				_, found, err = h.Sessions.Find(h.Context(), s.Token)
+			} else {
+				_, err = h.Sessions.Refresh(h.Context(), s.Token, time.Hour)
+			}
+			if gone && found && err == nil {
+				h.Errorf("round %d: the session was found or refreshed after its deletion", n)
 			}
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				h.Error(err)

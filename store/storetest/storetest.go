@@ -1,8 +1,11 @@
 // Package storetest is the conformance suite of the store: what users,
-// sessions and cached copies must do, whatever driver and server lie below.
+// sessions, accounts, passkeys and cached copies must do, whatever driver and server lie below.
 // Each case is a named subtest. The letters and numbers in front of the names
 // are those of the catalogue in which the behaviour was first written down: U
-// for users, S for sessions, C for cached copies, L for the life of a storage.
+// for users, S for sessions, O for accounts at providers, X for PKCE verifiers, W
+// for passkeys, B for brute force, C for cached copies, A for what must be atomic,
+// L for the life of a storage; ID, HASH, TOK and JWT for what stands for a user and
+// a session, and F for the flows of package auth.
 package storetest
 
 import (
@@ -20,8 +23,8 @@ type Options struct {
 	// Rounds is how often each concurrent case is repeated; 0 means 200, or 20
 	// under -short.
 	Rounds int
-	// Workers is how many goroutines a concurrent case starts at once; 0 means
-	// 32.
+	// Workers is how many goroutines a concurrent case starts at once, 4 or more;
+	// 0 means 32.
 	Workers int
 	// Tolerance is how far the clocks of client and server may differ; 0 means
 	// 50 ms.
@@ -29,6 +32,12 @@ type Options struct {
 	// Broken opens a storage and then breaks its server, for the case that
 	// tells an outage from absence. Nil leaves the case out.
 	Broken func(t *testing.T) *store.RedisStorage
+	// Stalled opens a storage whose commands time out soon and then stalls its
+	// server, for the same case. Nil leaves it out.
+	Stalled func(t *testing.T) *store.RedisStorage
+	// Emails is how many made-up emails the case on their memory tries; 0 means
+	// 5000. On a real server each key is looked at over the network.
+	Emails int
 	// Full opens a storage, and gives what makes its server refuse to use more
 	// memory. Nil leaves the case out.
 	Full func(t *testing.T) (s *store.RedisStorage, fill func())
@@ -40,6 +49,9 @@ func (o Options) withDefaults() Options {
 		if testing.Short() {
 			o.Rounds = 20
 		}
+	}
+	if o.Emails == 0 {
+		o.Emails = 5000
 	}
 	if o.Workers == 0 {
 		o.Workers = 32
@@ -75,13 +87,29 @@ func Run(t *testing.T, open func(t *testing.T) *store.RedisStorage, opts Options
 
 // scenarios lists the whole suite.
 func scenarios(opts Options) []scenario {
-	all := userScenarios()
+	all := idScenarios()
+	all = append(all, jwtScenarios()...)
+	all = append(all, userScenarios()...)
 	all = append(all, userRaces()...)
 	all = append(all, sessionScenarios()...)
 	all = append(all, lifetimeScenarios()...)
 	all = append(all, sessionRaces()...)
+	all = append(all, oauthScenarios()...)
+	all = append(all, passkeyScenarios()...)
+	all = append(all, linkRaces()...)
+	all = append(all, passwordScenarios()...)
+	all = append(all, tokenScenarios()...)
 	all = append(all, cacheScenarios()...)
 	all = append(all, cacheLoadScenarios()...)
+	all = append(all, bruteForceScenarios()...)
+	all = append(all, bruteForceRaces()...)
+	all = append(all, cacheEmailScenarios()...)
+	all = append(all, cacheAbsenceScenarios()...)
+	all = append(all, cacheFreshScenarios()...)
+	all = append(all, cacheEntryScenarios()...)
+	all = append(all, historyScenarios()...)
+	all = append(all, flowScenarios()...)
+	all = append(all, flowRaces()...)
 	all = append(all, storageScenarios()...)
 	return append(all, outageScenarios(opts)...)
 }
@@ -145,10 +173,13 @@ func (h *harness) rounds(round func(n int)) {
 
 // together runs f in as many goroutines as there are workers, which start
 // behind one barrier, and waits for all of them.
-func (h *harness) together(f func(worker int)) {
+func (h *harness) together(f func(worker int)) { h.atOnce(h.opts.Workers, f) }
+
+// atOnce is together for n workers.
+func (*harness) atOnce(n int, f func(worker int)) {
 	var barrier, done sync.WaitGroup
 	barrier.Add(1)
-	for worker := range h.opts.Workers {
+	for worker := range n {
 		done.Go(func() {
 			barrier.Wait()
 			f(worker)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -138,11 +139,17 @@ func findOrCreate(h *harness) {
 	if created.Name != nil || created.EmailVerifiedAt != nil || created.Email != "a@example.org" {
 		h.Errorf("created %+v, want no name and unverified", created)
 	}
-	found, err := h.Users.FindOrCreateByEmail(h.Context(), "a@example.org")
+	name, verified := "Ada", time.UnixMilli(1_700_000_000_123).UTC()
+	named, err := h.Users.Create(h.Context(), store.NewUser{Email: "b@example.org", Name: &name, EmailVerifiedAt: &verified})
 	h.must(err)
-	if diff := cmp.Diff(created, found); diff != "" {
-		h.Errorf("found another one (-created +found):\n%s", diff)
+	for _, want := range []store.User{created, named} {
+		found, err := h.Users.FindOrCreateByEmail(h.Context(), want.Email)
+		h.must(err)
+		if diff := cmp.Diff(want, found); diff != "" {
+			h.Errorf("found another one (-created +found):\n%s", diff)
+		}
 	}
+	h.wantRecords(2)
 }
 
 func markVerified(h *harness) {
@@ -268,6 +275,7 @@ func oddTexts() []string {
 	return []string{
 		"a", "A", " a", "a ", "a:b", "a", "a}", "{a}", "{", "}", "{}", "{}a", "a{b}c", ":", "::", "*", "?", "[a]",
 		"a\nb", "a\x00b", "1 a b", "ümlaut", "u\u0308mlaut", "日本", "\u2028", "<&>", `"`, `\`, "\r\n", long, long + "y",
+		"a@example.org", "a{b}@example.org", "a}b@example.org", "a:b@example.org", "a_b@example.org",
 	}
 }
 
@@ -290,6 +298,20 @@ func oddUsers(h *harness) {
 		h.must(err)
 		if len(list) != 1 || list[0].UserID != text || list[0].TokenHash != tokens[text].Hash() {
 			h.Errorf("user %.20q has %d sessions, want its own one", text, len(list))
+		}
+	}
+	h.wantPlainKeys()
+}
+
+// wantPlainKeys expects that no text of a caller stands in a key, where it could
+// choose the slot of a cluster, make two keys meet, or be read by whoever lists
+// keys.
+func (h *harness) wantPlainKeys() {
+	h.Helper()
+	plain := regexp.MustCompile(`^[^{}]+:\{(?:[\w-]{12,43}|schema)\}:[a-z]{1,2}(?::[\w-]{43})?$`)
+	for key := range h.keys() {
+		if !plain.MatchString(key) {
+			h.Errorf("key %.60q is not made of hashes", key)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package storetest
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -119,21 +118,22 @@ func raceFields(h *harness) {
 	h.rounds(func(n int) {
 		u := h.user(fmt.Sprintf("a%d@example.org", n))
 		name, locked := "Ada", time.UnixMilli(1_700_000_000_000).UTC()
-		work := []func() error{
-			func() error { _, err := h.Users.MarkEmailVerified(h.Context(), u.ID); return err },
-			func() error { return h.amend(u.ID, func(u *store.User) { u.LockedAt = &locked }) },
-			func() error { return h.amend(u.ID, func(u *store.User) { u.Name = &name }) },
-			func() error { return h.amend(u.ID, func(v *store.User) { v.Email = "new-" + u.Email }) },
+		changes := []func(u *store.User){
+			func(u *store.User) { u.LockedAt = &locked },
+			func(u *store.User) { u.Name = &name },
+			func(v *store.User) { v.Email = "new-" + u.Email },
 		}
-		var done sync.WaitGroup
-		for _, f := range work {
-			done.Go(func() {
-				if err := f(); err != nil {
-					h.Error(err)
-				}
-			})
-		}
-		done.Wait()
+		h.together(func(worker int) {
+			var err error
+			if worker < len(changes) {
+				err = h.amend(u.ID, changes[worker])
+			} else {
+				_, err = h.Users.MarkEmailVerified(h.Context(), u.ID)
+			}
+			if err != nil {
+				h.Error(err)
+			}
+		})
 		got, _, err := h.Users.FindByEmail(h.Context(), "new-"+u.Email)
 		h.must(err)
 		if got.ID != u.ID || got.EmailVerifiedAt == nil || got.LockedAt == nil || got.Name == nil {

@@ -1,7 +1,9 @@
 package valkeygo
 
 import (
+	"cmp"
 	"context"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,8 @@ type command struct {
 	keys, args []string
 	// repeat lets the library repeat it.
 	repeat bool
+	// replica lets a replica answer it.
+	replica bool
 }
 
 // build makes a command of the library. Only the first key is marked as one: it
@@ -33,11 +37,27 @@ func (c *command) build(b valkey.Builder) valkey.Completed {
 	if len(c.keys) > 0 {
 		cmd = cmd.Keys(c.keys[0]).Args(c.keys[1:]...)
 	}
-	built := cmd.Args(c.args...).Build()
+	cmd = cmd.Args(c.args...)
+	if c.replica {
+		// The library repeats such a command too, unless it may repeat nothing.
+		return cmd.ReadOnly()
+	}
+	built := cmd.Build()
 	if c.repeat {
 		built = built.ToRetryable()
 	}
 	return built
+}
+
+// toReplica says whether a replica may answer a read: never where all reads go to
+// the primary, and one time in two where they go to any.
+func (d *driver) toReplica(ctx context.Context) bool {
+	switch {
+	case d.readFrom == store.ReadFromPrimary, store.PrimaryReads(ctx):
+		return false
+	default:
+		return d.readFrom == store.ReadFromReplica || rand.IntN(2) == 0
+	}
 }
 
 // wire is the command as it stands on the wire, from its name to its first key.
@@ -67,6 +87,32 @@ func (d *driver) do(ctx context.Context, c command) valkey.ValkeyResult {
 	res := d.finish(d.client.Do(ctx, c.build(d.client.B())))
 	trace.Add(asked, d.tap.unmark(m), time.Now(), res.NonValkeyError())
 	return res
+}
+
+// both performs two reads in one round trip and returns their texts; null is "".
+func (d *driver) both(ctx context.Context, a, b command) (found [2]string, err error) {
+	trace := store.TraceOf(ctx)
+	var asked time.Time
+	var m *mark
+	if trace != nil {
+		asked = time.Now()
+		m = d.tap.mark(&b)
+	}
+	results := d.client.DoMulti(ctx, a.build(d.client.B()), b.build(d.client.B()))
+	var unanswered error
+	for i, name := range [...]string{a.name, b.name} {
+		res := d.finish(results[i])
+		unanswered = cmp.Or(unanswered, res.NonValkeyError())
+		text, failed := res.ToString()
+		if failed != nil && !valkey.IsValkeyNil(failed) && err == nil {
+			err = failure(ctx, strings.ToUpper(name), failed)
+		}
+		found[i] = text
+	}
+	if trace != nil {
+		trace.AddPipeline(len(results), asked, d.tap.unmark(m), time.Now(), unanswered)
+	}
+	return found, err
 }
 
 // finish counts a redirection that was not followed, because there had been too

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valkey-io/valkey-go"
@@ -23,6 +24,9 @@ const (
 	// is tried with a PING. A server that stalls is given up after idlePing and
 	// Config.Timeout.
 	idlePing = time.Second
+	// sentinelRefresh is how often a sentinel is asked for the primary, beside
+	// what it announces by itself.
+	sentinelRefresh = 5 * time.Second
 	// maxRedirects bounds how often one command follows MOVED or ASK.
 	maxRedirects = 3
 )
@@ -55,7 +59,8 @@ func connections(cfg store.Config) int {
 
 // options translates cfg.
 func options(cfg store.Config, e store.Endpoint) valkey.ClientOption {
-	return valkey.ClientOption{
+	dialer := net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: idlePing}
+	o := valkey.ClientOption{
 		InitAddress:       e.Addrs,
 		Username:          e.Username,
 		Password:          e.Password,
@@ -64,13 +69,41 @@ func options(cfg store.Config, e store.Endpoint) valkey.ClientOption {
 		ForceSingleClient: !cfg.ClusterMode,
 		ClusterOption:     valkey.ClusterOption{MaxMovedRedirections: maxRedirects},
 		ClientSetInfo:     valkey.DisableClientSetInfo,
-		DisableCache:      true,
+		DisableCache:      cfg.ClientCacheSize == 0,
+		CacheSizeEachConn: localSize(cfg),
 		DisableRetry:      cfg.ReadRetries == 0,
 		AlwaysPipelining:  true,
 		PipelineMultiplex: multiplex(cfg),
-		Dialer:            net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: idlePing},
+		Dialer:            dialer,
 		ConnWriteTimeout:  cfg.Timeout,
 	}
+	if cfg.MasterName != "" {
+		o.Sentinel = valkey.SentinelOption{
+			MasterSet: cfg.MasterName, Username: cfg.SentinelUsername, Password: cfg.SentinelPassword,
+			Dialer: dialer, TLSConfig: e.TLS, TopologyRefreshInterval: sentinelRefresh,
+		}
+	}
+	if cfg.ReadFrom != store.ReadFromPrimary {
+		if cfg.ClusterMode {
+			o.InitAddress = aliases(e.Addrs)
+		}
+		o.Standalone.ReplicaAddress = e.Replicas
+		o.SendToReplicas = func(cmd valkey.Completed) bool { return cmd.IsReadOnly() }
+	}
+	return o
+}
+
+// aliases spells the ports of seeds with a zero in front, so that the library takes
+// none of them for a node that it finds later. It would keep the connection to the
+// seed for that node, and has not sent READONLY there: each read from a replica
+// that was a seed would be redirected to the primary.
+func aliases(seeds []string) []string {
+	spelled := make([]string, len(seeds))
+	for i, seed := range seeds {
+		colon := strings.LastIndex(seed, ":")
+		spelled[i] = seed[:colon] + ":0" + seed[colon+1:]
+	}
+	return spelled
 }
 
 // Settings says how a driver for cfg behaves, for the record of a run: the
@@ -83,7 +116,7 @@ func Settings(cfg store.Config) map[string]string {
 		"library":             "github.com/valkey-io/valkey-go v" + valkey.LibVer,
 		"handshake":           "HELLO 3 [AUTH], with SELECT in one pipeline when the database is not 0; no CLIENT SETINFO, no CLIENT TRACKING, no CLUSTER SLOTS",
 		"protocol":            "RESP3",
-		"client_side_caching": "off",
+		"client_side_caching": caching(cfg),
 		"pipelining":          "always: commands of all callers share the connections, and callers that can run go first before each write",
 		"connections":         wires(cfg),
 		"retries":             retries(cfg),
@@ -93,6 +126,7 @@ func Settings(cfg store.Config) map[string]string {
 			(idlePing + cfg.Timeout).String(),
 		"pool_timeout": "none: commands queue on the connections",
 		"scripts":      "EVALSHA, EVAL after NOSCRIPT",
+		"reads":        reads(cfg),
 	}
 	if cfg.ClusterMode {
 		s["connections"] += ", on each node"
@@ -100,7 +134,49 @@ func Settings(cfg store.Config) map[string]string {
 		s["redirects"] = strconv.Itoa(maxRedirects) + " times MOVED or ASK"
 		s["topology"] = "CLUSTER SLOTS below version 8, CLUSTER SHARDS from it on; at MOVED and when a connection breaks"
 	}
+	if cfg.MasterName != "" {
+		s["handshake"] += "; ROLE"
+		s["topology"] = "one sentinel is asked for the primary, at +switch-master and every " + sentinelRefresh.String()
+	}
+	if cfg.ClientCacheSize > 0 {
+		s["handshake"] = strings.Replace(s["handshake"], "HELLO 3 [AUTH]", "HELLO 3 [AUTH] and CLIENT TRACKING ON OPTIN", 1)
+		s["handshake"] = strings.Replace(s["handshake"], ", no CLIENT TRACKING", "", 1)
+	}
 	return s
+}
+
+// reads says where reads go.
+func reads(cfg store.Config) string {
+	var to string
+	switch {
+	case cfg.ReadFrom == store.ReadFromPrimary:
+		return "from the primary"
+	case cfg.ClusterMode:
+		to = "from replicas, with READONLY in their handshake; from the primary of a shard without one"
+	case cfg.MasterName != "":
+		to = "from one replica that the sentinels name"
+	default:
+		to = fmt.Sprintf("from %d replicas, at random", len(cfg.Replicas))
+	}
+	if cfg.ReadFrom == store.ReadFromAny {
+		to = "every other one, at random, from the primary; the others " + to
+	}
+	return "MGET, GET and HGET: " + to
+}
+
+// localSize is how many bytes of copies each connection may keep. The library
+// takes 0 for its own default, 128 MiB.
+func localSize(cfg store.Config) int {
+	return max(1, cfg.ClientCacheSize/connections(cfg))
+}
+
+// caching says what is kept in this process.
+func caching(cfg store.Config) string {
+	if cfg.ClientCacheSize == 0 {
+		return "off"
+	}
+	return fmt.Sprintf("entries of cached users, at most %d bytes on each node and for %s: CLIENT CACHING YES, MULTI, PTTL, GET, EXEC for one that is not there",
+		cfg.ClientCacheSize, cfg.ClientCacheTTL)
 }
 
 // wires says how many connections there are, and how many were asked for when
@@ -119,7 +195,7 @@ func retries(cfg store.Config) string {
 	if cfg.ReadRetries == 0 {
 		return "0; one dial for each attempt"
 	}
-	text := fmt.Sprintf("MGET up to %d times, at once, after broken connections and LOADING", cfg.ReadRetries)
+	text := fmt.Sprintf("MGET, GET and HGET up to %d times, at once, after broken connections and LOADING", cfg.ReadRetries)
 	if cfg.ClusterMode {
 		text += ", CLUSTERDOWN and TRYAGAIN"
 	}

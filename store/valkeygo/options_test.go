@@ -2,6 +2,7 @@ package valkeygo
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestConnectionsAreTheNearestThatTheLibraryHas(t *testing.T) {
 func TestOptionsSwitchHiddenWorkOff(t *testing.T) {
 	cfg := store.Config{
 		URLs: []string{"rediss://u:p@h:1/2"}, PoolSize: 16, DialTimeout: time.Second, Timeout: 2 * time.Second,
-	}
+	}.WithDefaults()
 	e, err := cfg.Endpoint()
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +67,35 @@ func TestOptionsSwitchHiddenWorkOff(t *testing.T) {
 	}
 }
 
+// The library takes 0 for 128 MiB.
+func TestLocalCopiesShareTheirSizeAmongConnections(t *testing.T) {
+	for size, want := range map[int]int{1: 1, 1000: 500, 1 << 30: 1 << 29} {
+		cfg := store.Config{URLs: []string{"h:1"}, ClientCacheSize: size}.WithDefaults()
+		e, err := cfg.Endpoint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := options(cfg, e); o.DisableCache || o.CacheSizeEachConn != want || o.ClientTrackingOptions != nil {
+			t.Errorf("%d bytes: off %t, %d for each connection, tracking %v, want %d", size, o.DisableCache, o.CacheSizeEachConn, o.ClientTrackingOptions, want)
+		}
+		s := Settings(cfg)
+		for name, words := range map[string][]string{
+			"client_side_caching": {strconv.Itoa(size), store.DefaultClientCacheTTL.String()},
+			"handshake":           {"CLIENT TRACKING ON OPTIN"},
+		} {
+			for _, word := range words {
+				if !strings.Contains(s[name], word) || strings.Contains(s[name], "no CLIENT TRACKING") {
+					t.Errorf("%d bytes: %s is told as %q, want %q in it", size, name, s[name], word)
+				}
+			}
+		}
+	}
+	off := Settings(store.Config{})
+	if off["client_side_caching"] != "off" || !strings.Contains(off["handshake"], "no CLIENT TRACKING") {
+		t.Errorf("without copies: %v", off)
+	}
+}
+
 func TestSettings(t *testing.T) {
 	cfg := store.Config{URLs: []string{"redis://u:hunter2@h:1"}, Password: "hunter2", PoolSize: 3, Timeout: 7 * time.Second}
 	for _, clustered := range []bool{false, true} {
@@ -84,5 +114,22 @@ func TestSettings(t *testing.T) {
 	}
 	if s := Settings(store.Config{}); !strings.HasPrefix(s["connections"], "2 ") {
 		t.Errorf("defaults are not filled in: %v", s)
+	}
+}
+
+func TestSettingsTellWhereReadsGo(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg             store.Config
+		reads, topology string
+	}{
+		"standalone": {store.Config{}, "from the primary", ""},
+		"replicas":   {store.Config{Replicas: []string{"a", "b"}, ReadFrom: store.ReadFromReplica}, "MGET, GET and HGET: from 2 replicas", ""},
+		"any":        {store.Config{ClusterMode: true, ReadFrom: store.ReadFromAny}, "MGET, GET and HGET: every other one, at random, from the primary; the others from replicas", "CLUSTER"},
+		"sentinels":  {store.Config{MasterName: "m", ReadFrom: store.ReadFromReplica}, "that the sentinels name", "+switch-master"},
+		"a primary":  {store.Config{MasterName: "m"}, "from the primary", "+switch-master"},
+	} {
+		if s := Settings(c.cfg); !strings.Contains(s["reads"], c.reads) || !strings.Contains(s["topology"], c.topology) {
+			t.Errorf("%s: reads are told as %q, the topology as %q", name, s["reads"], s["topology"])
+		}
 	}
 }

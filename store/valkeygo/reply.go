@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/valkey-io/valkey-go"
 
@@ -97,6 +98,22 @@ func serverError(err error) (string, bool) {
 		return "", false
 	}
 	return reply.Error(), true
+}
+
+// errNoMaster is what sentinels say of a name that they do not watch.
+var errNoMaster = errors.New("they know no master of the name in MasterName")
+
+// connectFailure is failure for what happened before there was a client. With
+// sentinels nobody tells whether they or the servers have refused.
+func connectFailure(ctx context.Context, cfg store.Config, err error) error {
+	if cfg.MasterName == "" {
+		return failure(ctx, "connect", err)
+	}
+	const operation = "connect through the sentinels"
+	if reply, ok := serverError(err); ok && strings.Contains(reply, "No such master") || valkey.IsValkeyNil(err) {
+		return store.TransportError(ctx, operation, errNoMaster)
+	}
+	return failure(ctx, operation, err)
 }
 
 // failure hands what went wrong to the store's classification.

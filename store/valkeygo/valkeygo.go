@@ -4,8 +4,9 @@
 // incomparable, hide work, or do a command twice:
 //
 //   - Handshake: HELLO 3 with the credentials, and SELECT for a database other
-//     than 0, in one pipeline. CLIENT TRACKING and CLIENT SETINFO are off, and
-//     so is the search for a cluster on a standalone server (CLUSTER SLOTS).
+//     than 0, in one pipeline. CLIENT SETINFO is off, CLIENT TRACKING is unless
+//     Config.ClientCacheSize asks for it, and so is the search for a cluster on a
+//     standalone server (CLUSTER SLOTS).
 //   - Retries: none, unless Config.ReadRetries allows them for Get. By itself
 //     the library repeats reads until their deadline, and scripts never. A
 //     cluster's MOVED and ASK are followed three times: there the server has
@@ -15,6 +16,12 @@
 //     PING, and closed when that takes longer than Config.Timeout; everything
 //     that waits on it then fails. That is what ends a command whose context
 //     has no deadline.
+//   - Reads: from the primary, unless Config.ReadFrom allows replicas. Without a
+//     replica a cluster gives the primary; sentinels give an error. A primary of
+//     a cluster that was demoted while the driver was open redirects its reads.
+//   - Sentinels: a connection to one of them waits for +switch-master, and asks
+//     for the primary every few seconds, because that may get lost. Until then
+//     writes to a primary that was demoted fail with READONLY.
 //   - Pipelining: always (AlwaysPipelining), over at most two connections per
 //     node, or Config.PoolSize when that is less. The library would begin
 //     without and change over at the first two simultaneous commands; a run
@@ -30,9 +37,12 @@ package valkeygo
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/valkey-io/valkey-go"
 
@@ -49,9 +59,16 @@ type driver struct {
 	digests store.ScriptDigests
 	close   sync.Once
 	tap     tap
+	// readFrom says which reads are marked as what replicas may answer.
+	readFrom store.ReadFrom
 	// retryReads marks reads as what the library may repeat.
 	retryReads bool
 	repeats    repeats
+	// waitReplicas and waitTimeout are for what must be durable.
+	waitReplicas int
+	waitTimeout  time.Duration
+	// localLife is how long a copy in this process lives.
+	localLife time.Duration
 }
 
 // Dial connects and makes a driver.
@@ -69,13 +86,16 @@ func dial(ctx context.Context, cfg store.Config) (*driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{cluster: cfg.ClusterMode, retryReads: cfg.ReadRetries > 0}
+	d := &driver{
+		cluster: cfg.ClusterMode, readFrom: cfg.ReadFrom, retryReads: cfg.ReadRetries > 0, localLife: cfg.ClientCacheTTL,
+		waitReplicas: cfg.WaitReplicas, waitTimeout: cfg.WaitTimeout,
+	}
 	d.tap.cluster = cfg.ClusterMode
 	d.repeats.most = cfg.ReadRetries
 	opts := options(cfg, e)
 	opts.DialCtxFn, opts.RetryDelay = d.tap.dial, d.repeats.delay
 	if d.client, err = connect(ctx, opts); err != nil {
-		return nil, failure(ctx, "connect", err)
+		return nil, connectFailure(ctx, cfg, err)
 	}
 	return d, nil
 }
@@ -114,28 +134,28 @@ func (d *driver) Get(ctx context.Context, keys ...string) ([]string, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	return texts(ctx, "MGET", d.do(ctx, command{name: "MGET", keys: keys, repeat: d.retryReads}))
+	return texts(ctx, "MGET", d.do(ctx, command{name: "MGET", keys: keys, repeat: d.retryReads, replica: d.toReplica(ctx)}))
+}
+
+// Lookup is a GET and an HGET in one pipeline.
+func (d *driver) Lookup(ctx context.Context, key, hash, field string) (string, string, error) {
+	replica := d.toReplica(ctx)
+	found, err := d.both(ctx,
+		command{name: "GET", keys: []string{key}, repeat: d.retryReads, replica: replica},
+		command{name: "HGET", keys: []string{hash}, args: []string{field}, repeat: d.retryReads, replica: replica})
+	return found[0], found[1], err
 }
 
 // Eval is an EVALSHA, and an EVAL when the server does not know the script.
 func (d *driver) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
+	if script.Durable && d.waitReplicas > 0 {
+		return d.evalDurably(ctx, script, keys, args)
+	}
 	res := d.do(ctx, command{name: "EVALSHA", script: *d.digests.Of(script), keys: keys, args: args})
 	if reply, ok := serverError(res.Error()); ok && store.NoScript(reply) {
 		res = d.do(ctx, command{name: "EVAL", script: script.Lua, keys: keys, args: args})
 	}
 	return texts(ctx, "script "+script.Name, res)
-}
-
-// Unlink is an UNLINK.
-func (d *driver) Unlink(ctx context.Context, keys ...string) (int64, error) {
-	if len(keys) == 0 {
-		return 0, nil
-	}
-	n, err := d.do(ctx, command{name: "UNLINK", keys: keys}).AsInt64()
-	if err != nil {
-		return 0, failure(ctx, "UNLINK", err)
-	}
-	return n, nil
 }
 
 // Scan runs SCAN on one primary after the other.
@@ -172,11 +192,15 @@ func scan(ctx context.Context, node valkey.Client, match string, page func(keys 
 	}
 }
 
-// Ping is a PING to each primary, one after the other.
+// Ping is a PING to each primary, and to what answers reads unless that is a
+// cluster, one after the other.
 func (d *driver) Ping(ctx context.Context) error {
 	nodes, err := d.primaries(ctx)
 	if err != nil {
 		return err
+	}
+	if !d.cluster && d.readFrom != store.ReadFromPrimary {
+		nodes = slices.Collect(maps.Values(d.client.Nodes()))
 	}
 	for _, node := range nodes {
 		if err := node.Do(ctx, node.B().Ping().Build()).Error(); err != nil {

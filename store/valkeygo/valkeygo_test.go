@@ -31,10 +31,56 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-func TestConformance(t *testing.T) {
+func TestReplicas(t *testing.T) {
 	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, valkeygo.Dial) })
-		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, valkeygo.Dial) })
+		t.Run(engine, func(t *testing.T) { drivertest.Replicated(t, engine, valkeygo.Dial) })
+	}
+}
+
+func TestSentinels(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Sentinel(t, engine, valkeygo.Dial) })
+	}
+}
+
+func TestDurable(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Durable(t, engine, valkeygo.Dial) })
+	}
+}
+
+func TestSecured(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Secured(t, engine, valkeygo.Dial) })
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Secrets(t, engine, valkeygo.Dial) })
+	}
+}
+
+func TestCutConnections(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			drivertest.Cut(t, engine, valkeygo.Dial)
+		})
+	}
+}
+
+func TestConformanceInJSON(t *testing.T) {
+	drivertest.ConformJSON(t, "redis:7.0", valkeygo.Dial)
+}
+
+// What is brief here is thorough in goredis.
+func TestConformance(t *testing.T) {
+	standalone, cluster := drivertest.Brief, drivertest.Thorough
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, valkeygo.Dial, standalone) })
+		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, valkeygo.Dial, cluster) })
+		standalone, cluster = cluster, standalone
 	}
 }
 

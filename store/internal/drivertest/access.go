@@ -1,17 +1,8 @@
 package drivertest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -60,48 +51,11 @@ func reportsWrongPassword(t *testing.T, s setup) {
 	}
 }
 
-// certificate makes a certificate that signs itself, for 127.0.0.1.
-func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
-	pool = x509.NewCertPool()
-	pool.AppendCertsFromPEM(certPEM)
-	certFile, keyFile = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
-	for name, content := range map[string][]byte{
-		certFile: certPEM,
-		keyFile:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}),
-	} {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return certFile, keyFile, pool
-}
-
 func speaksTLS(t *testing.T, s setup) {
-	certFile, keyFile, pool := certificate(t)
-	port := testservers.FreePort(t)
+	ours := newAuthority(t)
 	server := testservers.Start(t, s.engine)
-	server.Do(t, "CONFIG", "SET", "tls-cert-file", certFile, "tls-key-file", keyFile, "tls-ca-cert-file", certFile,
-		"tls-auth-clients", "no", "tls-port", port)
-	url := "rediss://127.0.0.1:" + port
-	d := s.open(t, store.Config{URLs: []string{url}, TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}})
+	url := "rediss://" + ours.secure(t, server, "no")
+	d := s.open(t, store.Config{URLs: []string{url}, TLS: &tls.Config{RootCAs: ours.pool(), MinVersion: tls.VersionTLS12}})
 	fill(t, d, "k", 1)
 	if got := server.Do(t, "GET", "k0"); got != "v" {
 		t.Errorf("the server has %v", got)

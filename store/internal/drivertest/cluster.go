@@ -134,7 +134,6 @@ func usesOneCommand(t *testing.T, nodes []*testservers.Server, d store.Driver) {
 		}{
 			{"mget", func() (any, error) { return d.Get(t.Context(), keys[0], keys[1]) }, []string{"1", "2"}},
 			{"evalsha", func() (any, error) { return d.Eval(t.Context(), set, keys[:], "3", "4") }, []string{"3", "4"}},
-			{"unlink", func() (any, error) { return d.Unlink(t.Context(), keys[0], keys[1]) }, int64(2)},
 		} {
 			resetCalls(t, nodes)
 			got, err := c.run()
@@ -150,6 +149,7 @@ func usesOneCommand(t *testing.T, nodes []*testservers.Server, d store.Driver) {
 				t.Errorf("%s %v: %d nodes were asked, want its own alone; -want +got\n%s", c.command, keys, busy, diff)
 			}
 		}
+		owner.Do(t, "UNLINK", keys[0], keys[1])
 	}
 }
 
@@ -175,8 +175,6 @@ func loadsEverywhere(t *testing.T, nodes []*testservers.Server, d store.Driver) 
 func refusesSlots(t *testing.T, _ []*testservers.Server, d store.Driver) {
 	keys := []string{on()[0][0], on()[1][0]}
 	_, err := d.Get(t.Context(), keys...)
-	mustReply(t, err, "CROSSSLOT")
-	_, err = d.Unlink(t.Context(), keys...)
 	mustReply(t, err, "CROSSSLOT")
 	_, err = d.Eval(t.Context(), echo(), keys)
 	mustReply(t, err, "CROSSSLOT")

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -44,6 +45,32 @@ func readsValues(t *testing.T, s setup) {
 	got, err := d.Get(t.Context(), "list")
 	if err != nil || got[0] != "" {
 		t.Errorf("MGET of a list gave %q and %v, want a missing value", got, err)
+	}
+}
+
+func looksUp(t *testing.T, s setup) {
+	server, d := s.start(t)
+	server.Do(t, "SET", "text", "1\r\n\x00")
+	server.Do(t, "HSET", "hash", "f\x00", "2\r\n\x00")
+	for _, c := range []struct{ key, hash, field, text, value string }{
+		{"text", "hash", "f\x00", "1\r\n\x00", "2\r\n\x00"},
+		{"none", "hash", "f\x00", "", "2\r\n\x00"},
+		{"text", "hash", "g", "1\r\n\x00", ""},
+		{"text", "none", "f", "1\r\n\x00", ""},
+		{"none", "none", "f", "", ""},
+	} {
+		text, value, err := d.Lookup(t.Context(), c.key, c.hash, c.field)
+		if err != nil || text != c.text || value != c.value {
+			t.Errorf("look up %+v: got %q, %q and %v", c, text, value, err)
+		}
+	}
+	for _, keys := range [][2]string{{"hash", "hash"}, {"text", "text"}} {
+		text, value, err := d.Lookup(t.Context(), keys[0], keys[1], "f")
+		mustReply(t, err, "WRONGTYPE")
+		mustBe(t, err, store.ErrCorrupt)
+		if text+value != "" && err == nil {
+			t.Errorf("look up %v: got %q and %q", keys, text, value)
+		}
 	}
 }
 
@@ -140,19 +167,6 @@ func refusesOtherReplies(t *testing.T, s setup) {
 	}
 }
 
-func unlinksKeys(t *testing.T, s setup) {
-	server, d := s.start(t)
-	server.Do(t, "MSET", "a", "1", "b", "2", "c", "3")
-	for _, c := range []struct {
-		keys []string
-		want int64
-	}{{nil, 0}, {[]string{"a", "b", "x"}, 2}, {[]string{"a"}, 0}, {[]string{"c"}, 1}} {
-		if got, err := d.Unlink(t.Context(), c.keys...); err != nil || got != c.want {
-			t.Errorf("unlink %q gave %d and %v, want %d", c.keys, got, err, c.want)
-		}
-	}
-}
-
 // fill writes keys and returns them.
 func fill(t *testing.T, d store.Driver, prefix string, n int) map[string]bool {
 	t.Helper()
@@ -229,7 +243,7 @@ func usesOneRoundTrip(t *testing.T, s setup) {
 	}{
 		{"get", "mget", func() error { _, err := d.Get(t.Context(), "k", "l"); return err }},
 		{"eval", "evalsha", func() error { _, err := d.Eval(t.Context(), script, []string{"k"}); return err }},
-		{"unlink", "unlink", func() error { _, err := d.Unlink(t.Context(), "k", "l"); return err }},
+		{"lookup", "get hget", lookup(t.Context(), d)},
 		{"ping", "ping", func() error { return d.Ping(t.Context()) }},
 		{"scan", "scan", func() error { return d.Scan(t.Context(), "k", func([]string) error { return nil }) }},
 	} {
@@ -240,10 +254,19 @@ func usesOneRoundTrip(t *testing.T, s setup) {
 		calls := server.Calls(t)
 		delete(calls, "hello") // A connection may still be added to the pool.
 		t.Logf("%s: the server saw %v", c.name, calls)
-		if diff := cmp.Diff(map[string]int{c.command: 1}, calls); diff != "" {
+		want := map[string]int{}
+		for _, command := range strings.Fields(c.command) {
+			want[command] = 1
+		}
+		if diff := cmp.Diff(want, calls); diff != "" {
 			t.Errorf("%s: -want +got\n%s", c.name, diff)
 		}
 	}
+}
+
+// lookup is a Lookup of keys in one slot.
+func lookup(ctx context.Context, d store.Driver) func() error {
+	return func() error { _, _, err := d.Lookup(ctx, "{k}1", "{k}2", "f"); return err }
 }
 
 func connectsWithoutErrors(t *testing.T, s setup) {

@@ -4,18 +4,37 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/toriibench/toriibench/store"
 	"github.com/toriibench/toriibench/store/internal/testservers"
 	"github.com/toriibench/toriibench/store/storetest"
 )
 
-// rounds is how often the suite repeats its concurrent cases on a real server.
-const rounds = 20
+// How often the suite repeats its concurrent cases on a real server. Each engine
+// and topology is tried thoroughly, through one of the drivers: through both it
+// would take some minutes more.
+const (
+	Thorough = 200
+	Brief    = 20
+)
 
-// Conform runs the store's conformance suite on a standalone server.
-func Conform(t *testing.T, engine string, dial store.Dial) {
+// stallTimeout is how long a command waits for a stalled server.
+const stallTimeout = 50 * time.Millisecond
+
+// affordable is a few rounds where each takes long.
+func affordable(rounds int) int {
+	if racing {
+		return 5
+	}
+	return rounds
+}
+
+// Conform runs the store's conformance suite on a standalone server, Thorough or
+// Brief.
+func Conform(t *testing.T, engine string, dial store.Dial, rounds int) {
 	t.Helper()
+	rounds = affordable(rounds)
 	server := testservers.Start(t, engine)
 	open := opener(dial, store.Config{URLs: []string{server.URL()}})
 	storetest.Run(t, open, storetest.Options{
@@ -27,6 +46,13 @@ func Conform(t *testing.T, engine string, dial store.Dial) {
 			doomed.Kill(t)
 			return s
 		},
+		Stalled: func(t *testing.T) *store.RedisStorage {
+			t.Helper()
+			stalled := testservers.Start(t, engine)
+			s := opener(dial, store.Config{URLs: []string{stalled.URL()}, Timeout: stallTimeout, DialTimeout: stallTimeout})(t)
+			stalled.Stall(t)
+			return s
+		},
 		Full: func(t *testing.T) (*store.RedisStorage, func()) {
 			t.Helper()
 			small := testservers.Start(t, engine)
@@ -36,9 +62,19 @@ func Conform(t *testing.T, engine string, dial store.Dial) {
 	})
 }
 
-// ConformCluster runs the store's conformance suite on a cluster.
-func ConformCluster(t *testing.T, engine string, dial store.Dial) {
+// ConformJSON runs the suite on a standalone server with sessions in JSON: in a
+// few rounds, since all but their records is the same.
+func ConformJSON(t *testing.T, engine string, dial store.Dial) {
 	t.Helper()
+	server := testservers.Start(t, engine)
+	open := opener(dial, store.Config{URLs: []string{server.URL()}, SessionFormat: store.SessionJSON})
+	storetest.Run(t, open, storetest.Options{Rounds: 5})
+}
+
+// ConformCluster runs the store's conformance suite on a cluster, Thorough or Brief.
+func ConformCluster(t *testing.T, engine string, dial store.Dial, rounds int) {
+	t.Helper()
+	rounds = affordable(rounds)
 	nodes := testservers.Cluster(t, engine)
 	storetest.Run(t, opener(dial, store.Config{URLs: seeds(nodes), ClusterMode: true}), storetest.Options{
 		Rounds: rounds,

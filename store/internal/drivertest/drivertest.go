@@ -23,14 +23,15 @@ func Run(t *testing.T, engine string, dial store.Dial) {
 		test func(t *testing.T, s setup)
 	}{
 		{"reads values in order and missing ones as empty", readsValues},
+		{"reads a value and a field in one round trip", looksUp},
 		{"passes keys and arguments to a script and reads its reply", runsScripts},
 		{"loads a script again after the server forgot it", survivesScriptFlush},
 		{"tells script errors from outages", reportsScriptErrors},
 		{"refuses replies that are no array without repeating them", refusesOtherReplies},
-		{"counts unlinked keys", unlinksKeys},
 		{"scans a prefix literally", scansPrefix},
 		{"ends a scan with the first error of its page", endsScan},
 		{"uses one round trip for a command", usesOneRoundTrip},
+		{"sends what README says that operations cost", sends},
 		{"causes no error replies by connecting", connectsWithoutErrors},
 		{"uses the database of the configuration", usesDatabase},
 		{"serves many callers at once", servesManyCallers},

@@ -29,6 +29,7 @@ func Faked(t *testing.T, dial store.Dial, traits Traits) {
 		{"takes no other command for a traced one", tracesOwn},
 		{"traces nothing unless asked", tracesNothing},
 		{"counts redirections", countsRedirects},
+		{"counts the redirections of two commands in one round trip", countsRedirectsOfTwo},
 		{"gives redirections up, and counts those it followed", givesUpRedirects},
 		{"repeats no command by itself", repeatsNothing},
 		{"repeats reads as often as it may, and no scripts", repeatsReads},
@@ -40,8 +41,11 @@ func Faked(t *testing.T, dial store.Dial, traits Traits) {
 	}
 }
 
-// values answers every command as an MGET of its keys would be.
+// values answers every command as one that reads would be.
 func values(command []string) testservers.Reply {
+	if strings.EqualFold(command[0], "GET") || strings.EqualFold(command[0], "HGET") {
+		return testservers.Reply{Bytes: testservers.Bulk("v")}
+	}
 	if !strings.EqualFold(command[0], "MGET") {
 		return testservers.Reply{Bytes: testservers.Values("done")}
 	}

@@ -29,8 +29,8 @@ func keepsDeadline(t *testing.T, s setup) {
 	server.Stall(t)
 	for name, command := range map[string]func(ctx context.Context) error{
 		"get":    func(ctx context.Context) error { _, err := d.Get(ctx, "k"); return err },
+		"lookup": func(ctx context.Context) error { return lookup(ctx, d)() },
 		"eval":   func(ctx context.Context) error { _, err := d.Eval(ctx, echo(), []string{"k"}); return err },
-		"unlink": func(ctx context.Context) error { _, err := d.Unlink(ctx, "other"); return err },
 		"ping":   d.Ping,
 		"scan":   func(ctx context.Context) error { return d.Scan(ctx, "k", func([]string) error { return nil }) },
 	} {

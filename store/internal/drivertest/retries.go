@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -37,6 +38,25 @@ func countsRedirects(t *testing.T, s setup) {
 			t.Errorf("%s: a redirected command is %+v", word, trace)
 		}
 		if diff := cmp.Diff([]string{"MGET"}, there.Received()); diff != "" {
+			t.Errorf("%s: -want +got\n%s", word, diff)
+		}
+	}
+}
+
+func countsRedirectsOfTwo(t *testing.T, s setup) {
+	for _, word := range []string{"MOVED", "ASK"} {
+		there := testservers.NewFake(t, values)
+		here := testservers.NewFake(t, elsewhere(word, &there.Addr))
+		d := s.open(t, store.Config{URLs: []string{here.URL()}, ClusterMode: true})
+		if err := lookup(t.Context(), d)(); err != nil {
+			t.Fatalf("%s: %v", word, err)
+		}
+		if n := retries(t, d); n != 2 {
+			t.Errorf("%s: two redirections count as %d", word, n)
+		}
+		got := there.Received()
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"GET", "HGET"}, got); diff != "" {
 			t.Errorf("%s: -want +got\n%s", word, diff)
 		}
 	}

@@ -53,9 +53,6 @@ func tracesWire(t *testing.T, s setup) {
 		if strings.EqualFold(command[0], "EVALSHA") {
 			r.Bytes = "-NOSCRIPT none\r\n"
 		}
-		if strings.EqualFold(command[0], "UNLINK") {
-			r.Bytes = ":1\r\n"
-		}
 		r.Wait = after(hold)
 		return r
 	}
@@ -63,18 +60,18 @@ func tracesWire(t *testing.T, s setup) {
 		fake := testservers.NewFake(t, slow)
 		d := s.open(t, store.Config{URLs: []string{fake.URL()}, ClusterMode: clustered})
 		for name, c := range map[string]struct {
-			commands int
-			run      func(ctx context.Context) error
+			commands, trips int
+			run             func(ctx context.Context) error
 		}{
-			"get":    {1, get(d, "k")},
-			"eval":   {2, func(ctx context.Context) error { _, err := d.Eval(ctx, echo(), []string{"k"}); return err }},
-			"unlink": {1, func(ctx context.Context) error { _, err := d.Unlink(ctx, "k"); return err }},
+			"get":    {1, 1, get(d, "k")},
+			"eval":   {2, 2, func(ctx context.Context) error { _, err := d.Eval(ctx, echo(), []string{"k"}); return err }},
+			"lookup": {2, 1, func(ctx context.Context) error { return lookup(ctx, d)() }},
 		} {
 			trace, err := traced(t, c.run)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			if trace.Commands != c.commands || trace.Unseen != 0 || trace.Wire < time.Duration(c.commands)*hold || trace.Queue == 0 {
+			if trace.Commands != c.commands || trace.Unseen != 0 || trace.Wire < time.Duration(c.trips)*hold || trace.Queue == 0 {
 				t.Errorf("%s of %d commands that take %s each: %+v", name, c.commands, hold, trace)
 			}
 		}

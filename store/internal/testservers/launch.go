@@ -2,6 +2,7 @@ package testservers
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -40,13 +41,17 @@ func launch(tb testing.TB, engine string, options []string) string {
 	return u.Host
 }
 
-// Restart starts a killed server again, on the same port and empty. It needs
-// /proc to learn how the server was started.
+// Restart starts a killed server again, on the same port, with what it has in its
+// files: usually nothing. It needs /proc to learn how the server was started.
 func (s *Server) Restart(tb testing.TB) {
 	tb.Helper()
 	if len(s.argv) == 0 {
 		tb.Skip("this system has no /proc to tell how the server was started")
 	}
+	WaitFor(tb, "the killed server to let go of its port", func() bool {
+		l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", s.Addr)
+		return err == nil && l.Close() == nil
+	})
 	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), s.argv[0], s.argv[1:]...)
 	if err := cmd.Start(); err != nil {
 		tb.Fatalf("start the server again: %v", err)

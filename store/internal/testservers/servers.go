@@ -21,6 +21,7 @@ type Server struct {
 	// Password is that of the default user, when the server was given one.
 	Password string
 
+	engine  string
 	process *os.Process
 	argv    []string // of the process
 }
@@ -36,7 +37,7 @@ func Start(tb testing.TB, engine string, options ...string) *Server {
 	if testing.Short() {
 		tb.Skip("starts a server")
 	}
-	s := &Server{Addr: launch(tb, engine, options)}
+	s := &Server{Addr: launch(tb, engine, options), engine: engine}
 	pid, err := strconv.Atoi(s.Info(tb, "server")["process_id"])
 	if err != nil {
 		tb.Fatalf("learn the server's process: %v", err)
@@ -175,4 +176,15 @@ func (s *Server) Joined(tb testing.TB, size int) bool {
 	return strings.Contains(text, "cluster_state:ok") &&
 		strings.Contains(text, "cluster_slots_ok:16384") &&
 		strings.Contains(text, fmt.Sprintf("cluster_known_nodes:%d", size))
+}
+
+// ACLLog is what the server has refused its users, by ACL LOG's words.
+func (s *Server) ACLLog(tb testing.TB) []map[string]string {
+	tb.Helper()
+	entries, _ := s.Do(tb, "ACL", "LOG").([]any)
+	log := make([]map[string]string, len(entries))
+	for i, entry := range entries {
+		log[i] = fields(entry)
+	}
+	return log
 }

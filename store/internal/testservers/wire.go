@@ -41,12 +41,7 @@ func ask(addr, password string, command ...string) (any, error) {
 
 // exchange sends a command and reads its reply.
 func exchange(out io.Writer, in *bufio.Reader, command ...string) (any, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(command))
-	for _, word := range command {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
-	}
-	if _, err := io.WriteString(out, b.String()); err != nil {
+	if _, err := io.WriteString(out, Values(command...)); err != nil {
 		return nil, fmt.Errorf("send %s: %w", command[0], err)
 	}
 	reply, err := read(in)

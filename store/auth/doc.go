@@ -1,0 +1,37 @@
+// Package auth logs people in, over the repositories of package store: with a
+// password, by a link in a mail, or by an account at an OAuth provider. It has
+// the rules that storage leaves to its caller: what a password must be, when one
+// is checked, who may be linked to whom, and what ends which sessions.
+//
+// # What it promises
+//
+//   - Nobody learns from Login who has an account: an unknown email and a wrong
+//     password give the same error after the same work, round trips to the server
+//     included, while stored hashes have the cost of Options.Hashing. RequestReset
+//     and RequestMagicLink succeed for both, but not in the same time: the answer
+//     should not wait for them.
+//   - A password is never kept, printed or put into an error; what is stored is its
+//     Argon2id hash. See [Argon2id].
+//   - Too many failures lock an email, see [store.BruteForce]. The next attempt is
+//     refused before the password is looked at, even a right one.
+//   - A changed or reset password leaves no session in storage that began with the
+//     one before, not even that of a login under way at that moment. Sessions that
+//     are JSON Web Tokens cannot be ended: see [JWT].
+//   - A token that was mailed is good for once. A new password is judged before its
+//     token is touched, so that a weak one does not use it up.
+//   - What decides is read from the primary, whatever Config.ReadFrom says.
+//     Authenticate alone follows Config.ReadFrom.
+//
+// # What it leaves to its caller
+//
+// Mails: functions return the token, and the caller sends it, in the background
+// too. Cookies. Bounds on how often an address may ask: a link may be requested
+// for any email, and makes a user of it. To show no difference between a new user
+// and one who exists when somebody registers: Register reports a conflict.
+//
+// A hash is never replaced by one of newer parameters when its user logs in. The
+// password may have been changed by then, and there is no step that replaces a
+// hash only if it is still the same; so Options.Hashing takes effect with the next
+// change. For the same reason, of two changes at once that both prove the old
+// password the later one stays.
+package auth

@@ -1,0 +1,145 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	"github.com/toriibench/toriibench/store"
+)
+
+// RequestReset makes a token by which the user who has the email can set a new
+// password, for the caller to mail there; it lives for 15 minutes. For an unknown
+// email it is false and there is nothing to mail. Whoever asks must get the same
+// answer in both cases, and for store.ErrTooMany, which only a user can have.
+func (s *Service) RequestReset(ctx context.Context, email string) (store.SecureToken, bool, error) {
+	const op = "request password reset"
+	user, found, err := s.storage.Users.FindByEmail(store.WithPrimaryReads(ctx), email)
+	if err != nil || !found {
+		return store.SecureToken{}, false, during(op, err)
+	}
+	token, err := s.storage.Tokens.Create(ctx, user.ID, store.PurposePasswordReset, 0)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.SecureToken{}, false, nil // The user was deleted meanwhile.
+	}
+	return token, err == nil, during(op, err)
+}
+
+// ResetPassword gives the user of the token a new password, ends all sessions and
+// unlocks the email. It returns ErrInvalid when the password is refused by the
+// rules, which leaves the token good, and ErrInvalidToken when the token is not.
+// An error that comes with a user means that only the unlocking has failed.
+func (s *Service) ResetPassword(ctx context.Context, token store.Token, password string) (store.User, error) {
+	const op = "reset password"
+	ctx = store.WithPrimaryReads(ctx)
+	if err := CheckPassword(password); err != nil {
+		return store.User{}, during(op, err)
+	}
+	// Who makes up tokens is not worth a hash.
+	good, err := s.storage.Tokens.Check(ctx, token, store.PurposePasswordReset)
+	if err == nil && !good {
+		err = ErrInvalidToken
+	}
+	if err != nil {
+		return store.User{}, during(op, err)
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return store.User{}, during(op, err)
+	}
+	user, ok, err := s.storage.Passwords.Reset(ctx, token, hash)
+	if err == nil && !ok {
+		err = ErrInvalidToken // Somebody was faster.
+	}
+	if err != nil {
+		return store.User{}, during(op, err)
+	}
+	_, err = s.storage.BruteForce.Unlock(context.WithoutCancel(ctx), user.Email)
+	return user, during(op, err)
+}
+
+// RequestMagicLink makes a token that logs in the user who has the email, for the
+// caller to mail there; it lives for 15 minutes. When nobody has the email, a user
+// without a name and a password is created. ErrInvalid is for what is no email.
+func (s *Service) RequestMagicLink(ctx context.Context, email string) (store.SecureToken, error) {
+	const op = "request magic link"
+	if err := CheckEmail(email); err != nil {
+		return store.SecureToken{}, during(op, err)
+	}
+	user, err := s.storage.Users.FindOrCreateByEmail(ctx, email)
+	if err != nil {
+		return store.SecureToken{}, during(op, err)
+	}
+	token, err := s.storage.Tokens.Create(ctx, user.ID, store.PurposeMagicLink, 0)
+	return token, during(op, err)
+}
+
+// LoginByMagicLink uses the token up and begins a session for its user, or returns
+// ErrInvalidToken. Neither does a lock stand in its way, which is about passwords,
+// nor does it end one.
+//
+// It does not mark the email as verified. Somebody else may have registered with
+// it before and know a password; to the owner of the mailbox, who only wants to
+// log in, it would be a promise that the account is theirs alone.
+func (s *Service) LoginByMagicLink(ctx context.Context, token store.Token, from Client) (store.Identity, error) {
+	const op = "log in by magic link"
+	user, _, err := s.use(ctx, token, store.PurposeMagicLink)
+	if err != nil {
+		return store.Identity{}, during(op, err)
+	}
+	id, err := s.open(ctx, user, from)
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrInvalidToken // The user was deleted meanwhile.
+	}
+	if err != nil {
+		return store.Identity{}, during(op, err)
+	}
+	return id, nil
+}
+
+// RequestVerification makes a token that verifies the user's email, for the caller
+// to mail there; it lives for 24 hours, or until the user is changed, to
+// which a lock counts too. A missing user is store.ErrNotFound.
+func (s *Service) RequestVerification(ctx context.Context, userID string) (store.SecureToken, error) {
+	token, err := s.storage.Tokens.Create(ctx, userID, store.PurposeEmailVerification, 0)
+	return token, during("request verification", err)
+}
+
+// VerifyEmail uses the token up and marks the email of its user as verified, or
+// returns ErrInvalidToken. The token must be as new as the user: the email may
+// have changed since it was mailed, and the one that the user has now has proved
+// nothing. A user who is verified already stays so.
+func (s *Service) VerifyEmail(ctx context.Context, token store.Token) (store.User, error) {
+	const op = "verify email"
+	user, used, err := s.use(ctx, token, store.PurposeEmailVerification)
+	if err != nil {
+		return store.User{}, during(op, err)
+	}
+	if user.EmailVerifiedAt != nil {
+		return user, nil
+	}
+	if user.UpdatedAt.After(used.CreatedAt) {
+		return store.User{}, during(op, ErrInvalidToken)
+	}
+	user.EmailVerifiedAt = used.UsedAt
+	user, err = s.storage.Users.Update(ctx, user)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		err = ErrInvalidToken // The user has changed just now.
+	}
+	return user, during(op, err)
+}
+
+// use uses a token up and loads its user.
+func (s *Service) use(ctx context.Context, t store.Token, purpose store.TokenPurpose) (store.User, store.SecureToken, error) {
+	used, ok, err := s.storage.Tokens.Verify(ctx, t, purpose)
+	if err != nil {
+		return store.User{}, store.SecureToken{}, err
+	}
+	if !ok {
+		return store.User{}, store.SecureToken{}, ErrInvalidToken
+	}
+	user, found, err := s.storage.Users.FindByID(store.WithPrimaryReads(ctx), used.UserID)
+	if err == nil && !found {
+		err = ErrInvalidToken // The user was deleted meanwhile.
+	}
+	return user, used, err
+}

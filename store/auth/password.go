@@ -1,0 +1,179 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	"github.com/toriibench/toriibench/store"
+)
+
+// NewAccount describes who registers. Email and Password are required.
+type NewAccount struct {
+	Email, Password string
+	// Name is nil when absent.
+	Name *string
+}
+
+// Register creates a user with a password, who is not verified and not logged in.
+// It returns ErrInvalid for what the rules refuse, and ErrConflict when the email
+// is taken: the user who has it stays as before, password included.
+func (s *Service) Register(ctx context.Context, n NewAccount) (store.User, error) {
+	const op = "register"
+	for _, err := range []error{CheckEmail(n.Email), CheckPassword(n.Password), CheckName(n.Name)} {
+		if err != nil {
+			return store.User{}, during(op, err)
+		}
+	}
+	hash, err := s.hasher.hash(ctx, n.Password)
+	if err != nil {
+		return store.User{}, during(op, err)
+	}
+	return s.storage.Users.Register(ctx, store.NewUser{Email: n.Email, Name: n.Name}, hash)
+}
+
+// Login begins a session for whoever knows the password of the email's user, and
+// forgets the failures before. It returns ErrCredentials when the email is
+// unknown, its user has no password, or it is another, each of which counts as a
+// failure; and ErrLocked, as a *store.LockedError, after too many, which counts
+// nothing. A user whose email is not verified is let in: Identity.User says so.
+func (s *Service) Login(ctx context.Context, email, password string, from Client) (store.Identity, error) {
+	const op = "log in"
+	ctx = store.WithPrimaryReads(ctx)
+	p, err := s.prove(ctx, store.NewAttempt{Email: email, IPAddress: from.IPAddress}, password)
+	if err != nil {
+		return store.Identity{}, during(op, err)
+	}
+	id, err := s.enter(ctx, p.user, from)
+	if err != nil {
+		return store.Identity{}, during(op, err)
+	}
+	return id, during(op, s.confirm(ctx, p, &id))
+}
+
+// proof is that somebody knows the password of a user: the one that has the hash.
+type proof struct {
+	user store.User
+	hash string
+}
+
+// prove checks a password, unless the email is locked, and records a failure.
+func (s *Service) prove(ctx context.Context, attempt store.NewAttempt, password string) (proof, error) {
+	if err := s.admit(ctx, attempt); err != nil {
+		return proof{}, err
+	}
+	p, err := s.compare(ctx, attempt.Email, password)
+	if !s.strict && errors.Is(err, ErrCredentials) {
+		// To hang up must not spare the failure.
+		_, _, unrecorded := s.storage.BruteForce.RecordFailure(context.WithoutCancel(ctx), attempt)
+		if unrecorded != nil {
+			return proof{}, unrecorded
+		}
+	}
+	return p, err
+}
+
+// admit refuses while the email is locked.
+func (s *Service) admit(ctx context.Context, attempt store.NewAttempt) error {
+	if s.strict {
+		_, err := s.storage.BruteForce.Admit(ctx, attempt)
+		return err
+	}
+	status, err := s.storage.BruteForce.Status(ctx, attempt.Email)
+	if err != nil {
+		return err
+	}
+	return status.Err()
+}
+
+// compare does the same for an email that is unknown, for one whose user has no
+// password, and for a wrong password: it asks storage as often, and hashes.
+func (s *Service) compare(ctx context.Context, email, password string) (proof, error) {
+	user, found, err := s.storage.Users.FindByEmail(ctx, email)
+	if err == nil && !found {
+		user.ID = store.NewUserID() // Nobody's.
+		_, _, err = s.storage.Users.FindByID(ctx, user.ID)
+	}
+	if err != nil {
+		return proof{}, err
+	}
+	hash, has, err := s.storage.Passwords.Get(ctx, user.ID)
+	if err != nil {
+		return proof{}, err
+	}
+	if !has {
+		hash = s.hasher.dummy
+	}
+	same, err := s.hasher.verify(ctx, hash, password)
+	switch {
+	case err != nil:
+		return proof{}, err
+	case !same || !has || !found:
+		return proof{}, ErrCredentials
+	default:
+		return proof{user: user, hash: hash}, nil
+	}
+}
+
+// enter forgets the failures of the user's email and begins a session.
+func (s *Service) enter(ctx context.Context, user store.User, from Client) (store.Identity, error) {
+	if _, err := s.storage.BruteForce.Clear(ctx, user.Email); err != nil {
+		return store.Identity{}, err
+	}
+	user.LockedAt = nil
+	id, err := s.open(ctx, user, from)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Identity{}, ErrCredentials // The user was deleted meanwhile.
+	}
+	return id, err
+}
+
+// confirm takes the session back when the password is no longer the one that was
+// proved. A change of it after the session began has ended the session; one
+// before that, while the old password was being hashed, has not seen it.
+func (s *Service) confirm(ctx context.Context, p proof, id *store.Identity) error {
+	hash, _, err := s.storage.Passwords.Get(ctx, p.user.ID)
+	if err == nil && hash == p.hash {
+		return nil
+	}
+	begun := id.Session.Token
+	*id = store.Identity{}
+	if err == nil {
+		err = ErrCredentials
+	}
+	return errors.Join(err, s.Sessions.Delete(context.WithoutCancel(ctx), begun))
+}
+
+// ChangePassword gives the user a new password and ends all sessions, the one from
+// which it was asked for included. It returns ErrInvalid when the new one is
+// refused by the rules, store.ErrNotFound when the user is not there, and else
+// what Login does: failures to prove the old one lock the email too, so that a
+// stolen session does not serve to guess it.
+func (s *Service) ChangePassword(ctx context.Context, userID, password, next string) error {
+	const op = "change password"
+	ctx = store.WithPrimaryReads(ctx)
+	if err := CheckPassword(next); err != nil {
+		return during(op, err)
+	}
+	user, found, err := s.storage.Users.FindByID(ctx, userID)
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return during(op, err)
+	}
+	p, err := s.prove(ctx, store.NewAttempt{Email: user.Email}, password)
+	if err == nil && p.user.ID != userID {
+		err = ErrCredentials // The email has changed hands meanwhile.
+	}
+	if err != nil {
+		return during(op, err)
+	}
+	if _, err := s.storage.BruteForce.Clear(ctx, user.Email); err != nil {
+		return during(op, err)
+	}
+	hash, err := s.hasher.hash(ctx, next)
+	if err != nil {
+		return during(op, err)
+	}
+	return s.storage.Passwords.Change(ctx, userID, hash)
+}

@@ -1,0 +1,73 @@
+package drivertest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/toriibench/toriibench/store"
+	"github.com/toriibench/toriibench/store/internal/testservers"
+)
+
+// Durable runs what needs replicas that must have a write: with one primary, and
+// in a cluster.
+func Durable(t *testing.T, engine string, dial store.Dial) {
+	t.Helper()
+	s := setup{engine: engine, dial: dial}
+	t.Run("a primary", func(t *testing.T) {
+		primary := testservers.Start(t, engine)
+		waits(t, s, store.Config{URLs: []string{primary.URL()}}, primary, primary.Replica(t))
+	})
+	t.Run("a cluster", func(t *testing.T) {
+		primary, replica := testservers.Shard(t, engine)
+		waits(t, s, store.Config{URLs: []string{primary.URL()}, ClusterMode: true}, primary, replica)
+	})
+}
+
+// waits does what must not be undone with a replica that follows, and with one
+// that does not.
+func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testservers.Server) {
+	cfg.WaitReplicas, cfg.WaitTimeout = 1, 300*time.Millisecond
+	st := openStore(t, s.dial, cfg)
+	primary.Followed(t, replica)
+	tries := 0
+	testservers.WaitFor(t, "the replica to acknowledge a write", func() bool {
+		tries++
+		_, err := st.Users.Create(t.Context(), store.NewUser{Email: fmt.Sprintf("probe%d@example.com", tries)})
+		return err == nil
+	})
+	user, session := login(t, st, "ada@example.com")
+	resetCalls(t, []*testservers.Server{primary})
+	_, _, err := st.Sessions.Authenticate(t.Context(), session.Token)
+	mustWork(t, "authenticate", err)
+	_, err = st.Sessions.Refresh(t.Context(), session.Token, time.Hour)
+	mustWork(t, "refresh", err)
+	if n := primary.Calls(t)["wait"]; n != 0 {
+		t.Errorf("%d waits for what a failover may undo", n)
+	}
+	mustWork(t, "log out", st.Sessions.Delete(t.Context(), session.Token))
+	mustWork(t, "log out everywhere", st.Sessions.DeleteAllOfUser(t.Context(), user.ID))
+	if n := primary.Calls(t)["wait"]; n < 2 {
+		t.Errorf("%d waits for two log-outs", n)
+	}
+	again, err := st.Sessions.Create(t.Context(), store.NewSession{UserID: user.ID})
+	mustWork(t, "create session", err)
+	replica.Stall(t)
+	err = timed(t, 2*time.Second, func() error { return st.Sessions.Delete(t.Context(), again.Token) })
+	mustBe(t, err, store.ErrNotReplicated, store.ErrUnavailable)
+	if _, alive, err := st.Sessions.Find(t.Context(), again.Token); err != nil || alive {
+		t.Errorf("after a log-out that no replica has: alive %t, %v", alive, err)
+	}
+	if _, err := st.Sessions.Create(t.Context(), store.NewSession{UserID: user.ID}); err != nil {
+		t.Errorf("what need not be durable: %v", err)
+	}
+	replica.Resume(t)
+	testservers.WaitFor(t, "the replica to follow again", func() bool {
+		err := st.Sessions.Delete(t.Context(), again.Token)
+		if err != nil && !errors.Is(err, store.ErrNotReplicated) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+}

@@ -1,6 +1,0 @@
--- KEYS: email. ARGV: claim, the dead claim that it may replace or ''.
--- Step 2 of a creation or of a change of email.
-local current = redis.call('GET', KEYS[1])
-if current and current ~= ARGV[1] and current ~= ARGV[2] then return {'taken', current} end
-redis.call('SET', KEYS[1], ARGV[1])
-return {'ok'}

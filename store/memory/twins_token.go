@@ -1,0 +1,127 @@
+package memory
+
+import (
+	"slices"
+	"strings"
+)
+
+// token is a stored secure token, taken apart.
+type token struct {
+	expires, created int64
+	used, purpose    string
+	user             user
+}
+
+func readToken(raw string) (token, bool) {
+	f := strings.Split(raw, " ")
+	if len(f) != 5 || slices.Contains(f, "") || f[0] != "1" || !numbers(f[1:3]...) || f[1][0] == '-' || f[2][0] == '-' ||
+		strings.ContainsAny(f[3]+f[4], "\n\t") {
+		return token{}, false
+	}
+	return token{expires: number(f[1]), created: number(f[2]), used: f[3], purpose: f[4]}, true
+}
+
+func (k token) String() string {
+	return strings.Join([]string{"1", text(k.expires), text(k.created), k.used, k.purpose}, " ")
+}
+
+// recordEnd is record_end of the Lua prelude.
+func recordEnd(raw string) (int64, bool) {
+	if expires, _, ok := sessionTimes(raw); ok {
+		return expires, true
+	}
+	k, ok := readToken(raw)
+	return k.expires, ok
+}
+
+// liveToken is live_token of the Lua prelude.
+func (t *turn) liveToken(userKey, key, member, purpose string) (token, string) {
+	raw, ok := t.hget(key, member)
+	if !ok {
+		return token{}, "absent"
+	}
+	k, ok := readToken(raw)
+	if !ok || !slices.Contains([]string{"magic_link", "password_reset", "email_verification"}, k.purpose) {
+		return token{}, "corrupt"
+	}
+	u, why := t.readUser(userKey)
+	if why != "" {
+		return token{}, why
+	}
+	k.user = u
+	if u.state != "a" || k.used != "-" || k.purpose != purpose || k.expires <= t.ms {
+		return token{}, "absent"
+	}
+	return k, ""
+}
+
+// useToken is use_token of the Lua prelude.
+func (t *turn) useToken(key, member string, k token) string {
+	k.used = text(t.ms)
+	t.hset(key, member, k.String())
+	return k.String()
+}
+
+func tokenCreate(t *turn, keys, args []string) []string {
+	if why := t.whyAbsent(keys[0], args[0]); why != "" {
+		return []string{why}
+	}
+	if int64(len(t.hkeys(keys[1]))) >= number(args[4]) {
+		return []string{"full"}
+	}
+	k := token{expires: t.ms + number(args[2]), created: t.ms, used: "-", purpose: args[3]}
+	if _, there := t.hget(keys[1], args[1]); there {
+		return []string{"taken"}
+	}
+	t.hset(keys[1], args[1], k.String())
+	t.tidy(keys[1], k.expires)
+	return []string{"ok", k.String()}
+}
+
+func tokenVerify(t *turn, keys, args []string) []string {
+	k, why := t.liveToken(keys[0], keys[1], args[0], args[1])
+	if why != "" {
+		return []string{why}
+	}
+	return []string{"ok", t.useToken(keys[1], args[0], k), k.user.raw}
+}
+
+func passwordSet(t *turn, keys, args []string) []string {
+	if why := t.whyAbsent(keys[0], args[0]); why != "" {
+		return []string{why}
+	}
+	t.set(keys[1], args[1], 0)
+	return []string{"ok"}
+}
+
+func passwordChange(t *turn, keys, args []string) []string {
+	if why := t.whyAbsent(keys[0], args[0]); why != "" {
+		return []string{why}
+	}
+	t.set(keys[1], args[1], 0)
+	t.unlink(keys[2])
+	return []string{"ok"}
+}
+
+func passwordReset(t *turn, keys, args []string) []string {
+	k, why := t.liveToken(keys[0], keys[3], args[0], args[1])
+	if why != "" {
+		return []string{why}
+	}
+	t.set(keys[1], args[2], 0)
+	t.unlink(keys[2])
+	t.useToken(keys[3], args[0], k)
+	return []string{"ok", k.user.raw}
+}
+
+func passwordRemove(t *turn, keys, args []string) []string {
+	if why := t.whyAbsent(keys[0], args[0]); why != "" {
+		return []string{why}
+	}
+	_, has := t.get(keys[1])
+	if args[1] == "1" && has && !t.hasLink(keys[2]) && !t.hasLink(keys[3]) {
+		return []string{"last"}
+	}
+	t.unlink(keys[1])
+	return []string{"ok"}
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// Passwords is the repository of password hashes: texts such as Argon2id's in
+// the PHC form, which this package neither makes nor compares. They are not part
+// of a User, so that no copy of one can carry them. It is safe for concurrent
+// use. RedisStorage holds one.
+type Passwords struct{ *engine }
+
+// Set stores the hash of a user's password in place of the one before. It ends
+// no session: see Change. A missing user is ErrNotFound.
+func (p *Passwords) Set(ctx context.Context, userID, hash string) error {
+	const op = "set password"
+	if err := checkRequired("password hash", hash); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	tag := userTag(userID)
+	return p.do(ctx, op, scriptPasswordSet, []string{p.keys.user(tag), p.keys.password(tag)}, userCheck(userID), hash)
+}
+
+// Change is Set and Sessions.DeleteAllOfUser in one atomic step: a password that
+// was changed leaves no session of before.
+func (p *Passwords) Change(ctx context.Context, userID, hash string) error {
+	const op = "change password"
+	if err := checkRequired("password hash", hash); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	tag := userTag(userID)
+	keys := []string{p.keys.user(tag), p.keys.password(tag), p.keys.sessions(tag)}
+	return p.do(ctx, op, scriptPasswordChange, keys, userCheck(userID), hash)
+}
+
+// Reset is Tokens.Verify with PurposePasswordReset and Change in one atomic
+// step, for the user of the token, whom it returns. It reports false, and has
+// changed nothing, when the token cannot be used.
+func (p *Passwords) Reset(ctx context.Context, t Token, hash string) (User, bool, error) {
+	const op = "reset password"
+	if err := checkRequired("password hash", hash); err != nil {
+		return User{}, false, fmt.Errorf("%s: %w", op, err)
+	}
+	tag, ok := t.tag()
+	if !ok {
+		return User{}, false, nil
+	}
+	keys := []string{p.keys.user(tag), p.keys.password(tag), p.keys.sessions(tag), p.keys.tokens(tag)}
+	out, err := p.eval(ctx, op, scriptPasswordReset, keys, sessionMember(t), string(PurposePasswordReset), hash)
+	if err != nil || out[0] == replyAbsent {
+		return User{}, false, err
+	}
+	if err := out.err(op, "secure token"); err != nil {
+		return User{}, false, err
+	}
+	user, err := decodeUser(out.value())
+	if err != nil {
+		return User{}, false, fmt.Errorf("%s: %w", op, err)
+	}
+	return user.user, true, nil
+}
+
+// Get returns the hash of a user's password, or false when the user has none or
+// is not there.
+func (p *Passwords) Get(ctx context.Context, userID string) (string, bool, error) {
+	const op = "get password"
+	tag := userTag(userID)
+	values, err := p.get(ctx, op, p.keys.user(tag), p.keys.password(tag))
+	if err != nil || values[0] == "" || values[1] == "" {
+		return "", false, err
+	}
+	user, err := decodeUser(values[0])
+	if err != nil {
+		return "", false, fmt.Errorf("%s: %w", op, err)
+	}
+	if user.state != stateActive || user.user.ID != userID {
+		return "", false, nil
+	}
+	return values[1], true, nil
+}
+
+// Remove takes the password away. A missing user is ErrNotFound; one without a
+// password is no error.
+func (p *Passwords) Remove(ctx context.Context, userID string) error {
+	return p.remove(ctx, userID, "")
+}
+
+// RemoveUnlessLast is Remove, but ErrLastMethod for a user who could not log in
+// after it: one without an OAuth account and without a passkey. Question and
+// removal are one atomic step.
+func (p *Passwords) RemoveUnlessLast(ctx context.Context, userID string) error {
+	return p.remove(ctx, userID, "1")
+}
+
+func (p *Passwords) remove(ctx context.Context, userID, guard string) error {
+	tag := userTag(userID)
+	keys := []string{p.keys.user(tag), p.keys.password(tag), p.keys.accounts(tag), p.keys.passkeys(tag)}
+	return p.do(ctx, "remove password", scriptPasswordRemove, keys, userCheck(userID), guard)
+}
+
+// do runs a script that gives nothing but its success.
+func (p *Passwords) do(ctx context.Context, op string, script scriptName, keys []string, args ...string) error {
+	out, err := p.eval(ctx, op, script, keys, args...)
+	if err != nil {
+		return err
+	}
+	return out.err(op, "user")
+}
