@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -57,6 +58,7 @@ type program struct {
 // Main runs the program with these arguments and returns its exit code. The
 // first interrupt stops it gently, the second at once.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	stderr = shared(stderr)
 	ctx, stop := withSignals(ctx, stderr)
 	defer stop()
 	p := &program{stdout: stdout, stderr: stderr}
@@ -66,6 +68,27 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return p.exitCode(ctx, root.ExecuteContext(ctx))
+}
+
+// shared lets goroutines write at the same time, as the one that listens for
+// signals does. A file does so by itself.
+func shared(w io.Writer) io.Writer {
+	if _, file := w.(*os.File); file {
+		return w
+	}
+	return &sharedWriter{w: w}
+}
+
+type sharedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write is part of io.Writer.
+func (s *sharedWriter) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
 }
 
 // withSignals ends the context at the first signal and lets the second one kill
