@@ -4,9 +4,11 @@
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
 TOOLS         := $(CURDIR)/.tools
+# A module of its own, which ./... does not reach.
+STORES        := runner/peers/stores
 
 .DEFAULT_GOAL := help
-.PHONY: help bench perf test test-short race lint fmt build clean
+.PHONY: help bench perf perf-store memory mutants test test-short race lint fmt build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,22 +19,38 @@ bench: build ## measure Redis against Valkey: 3 scenarios, 2 clients, under 4 mi
 perf: build ## measure this generator beside redis-benchmark, valkey-benchmark and memtier, 3 minutes
 	./toriibench perf $(ARGS)
 
+perf-store: ## measure the store beside scs, redistore and fiber's storage, under 3 minutes (more: ARGS="--for 2s")
+	cd $(STORES) && go build -o $(TOOLS)/perf-store .
+	$(TOOLS)/perf-store $(ARGS)
+
+memory: ## weigh sessions in this and other layouts on five servers, 15 minutes (less: ARGS="-bench 'Memory/mixed/typical'")
+	go test -run '^$$' -bench . -benchtime 3000x -timeout 30m ./store/internal/layouts $(ARGS)
+
 test: ## run all tests, with real servers
 	go test -timeout 20m ./...
+	cd $(STORES) && go test -timeout 5m ./...
 
 test-short: ## run the tests that need nothing, in under a minute
 	go test -short ./...
+	cd $(STORES) && go test -short ./...
+
+mutants: ## prove that the store's tests find known faults, with a real server, in under 5 minutes (more: ARGS="-tries 20")
+	go run ./store/mutants $(ARGS)
 
 race: ## run all tests under the race detector (needs a C compiler)
 	go test -race -timeout 25m ./...
+	cd $(STORES) && go test -race -timeout 10m ./...
 
 lint: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## vet, format check and golangci-lint
 	go vet ./...
+	cd $(STORES) && go vet ./...
 	@bad=$$($(TOOLS)/gofumpt -l .); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
 	$(TOOLS)/golangci-lint run ./...
+	cd $(STORES) && $(TOOLS)/golangci-lint run ./...
 
 fmt: $(TOOLS)/golangci-lint ## format the code
 	$(TOOLS)/golangci-lint fmt ./...
+	cd $(STORES) && $(TOOLS)/golangci-lint fmt ./...
 
 build: ## build ./toriibench
 	go build -o toriibench .

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// PerfSchema is the version of the file that WritePerf writes.
+// PerfSchema is the version of the files that WritePerf writes.
 const PerfSchema = 1
 
 // Perf is one comparison of this program with other load generators, on one
@@ -177,7 +177,7 @@ func CreatePerf(base string, now time.Time) (path string, err error) {
 }
 
 // WritePerf writes p to path, whole or not at all.
-func WritePerf(path string, p *Perf) error {
+func WritePerf[P Perf | PerfStores](path string, p *P) error {
 	data, err := json.MarshalIndent(p, "", " ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/toriibench/toriibench/compose"
 	"github.com/toriibench/toriibench/report"
@@ -54,16 +54,21 @@ memtier_benchmark is taken from the PATH. It needs Linux and two processors.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.perf(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.target, "target", "valkey:8.1", "`target` to drive")
-	f.StringVar(&o.provider, "provider", compose.Auto, "where the server comes from: auto, native or docker")
+	o.addFlags(f)
 	f.IntVar(&o.rounds, "rounds", 5, "how often each generator has its turn")
 	f.DurationVar(&o.length, "for", 3*time.Second, "how long a turn is")
 	f.IntVar(&o.connections, "connections", 50, "connections of the other generators, and callers of this one")
+	return cmd
+}
+
+// addFlags adds those that mean the same in every comparison.
+func (o *perfOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.target, "target", "valkey:8.1", "`target` to drive")
+	f.StringVar(&o.provider, "provider", compose.Auto, "where the server comes from: auto, native or docker")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the traffic (default: random)")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of this program to a `file`, for go tool pprof")
 	f.StringVar(&o.out, "out", "results/perf", "`folder` to write the result into")
 	f.BoolVar(&o.json, "json", false, "print the result as JSON instead of tables")
-	return cmd
 }
 
 // check refuses what makes no sense.
@@ -85,57 +90,28 @@ func (o *perfOptions) check() (t compose.Target, err error) {
 		return t, err
 	}
 	if t.URL != "" {
-		return t, fmt.Errorf("--target %s: perf starts its own server, to give it a processor; name an engine such as valkey:8.1", t)
+		return t, fmt.Errorf("--target %s: a comparison starts its own server, to give it a processor; name an engine such as valkey:8.1", t)
 	}
 	return t, t.Startable()
 }
 
 // perf compares, writes the result, and tells it.
 func (p *program) perf(ctx context.Context, o *perfOptions) error {
-	target, err := o.check()
-	if err != nil {
-		return usage(err)
-	}
-	cpus, err := perfCPUs()
+	s, err := p.setStage(ctx, o)
 	if err != nil {
 		return err
 	}
+	defer s.leave()
 	defer easeGC()()
-	_, leave := claimMachine(p.stderr)
-	defer leave()
-	if err := compose.Sweep(ctx, p.stderr); err != nil {
-		fmt.Fprintf(p.stderr, "leftovers of an earlier run could not be cleared: %v\n", err)
-	}
-	provider, why, err := compose.Choose(ctx, o.provider, []compose.Target{target}, compose.Options{})
-	if err != nil {
-		return usage(err)
-	}
-	fmt.Fprintf(p.stderr, "server: %s\n", why)
-	path, err := results.CreatePerf(o.out, time.Now())
-	if err != nil {
-		return err
-	}
-	c := &contest{program: p, options: o, target: target, provider: provider}
+	c := &contest{program: p, options: o, stage: s}
 	c.result = results.Perf{
-		Schema: results.PerfSchema, Started: time.Now().UTC(), Seed: o.seed, Environment: environment(), Target: target.String(),
+		Schema: results.PerfSchema, Started: time.Now().UTC(), Seed: o.seed, Environment: environment(), Target: s.target.String(),
 		Setup: results.PerfSetup{
-			ServerCPU: cpus[len(cpus)-1], ClientCPU: cpus[0], Connections: o.connections,
+			ServerCPU: s.serverCPU, ClientCPU: s.clientCPU, Connections: o.connections,
 			Rounds: o.rounds, RoundSeconds: o.length.Seconds(),
 		},
 	}
-	return c.finish(path, causeOf(ctx, c.run(ctx)))
-}
-
-// perfCPUs are the processors that the program may use, two or more.
-func perfCPUs() ([]int, error) {
-	cpus, err := allowedCPUs()
-	if err != nil {
-		return nil, fmt.Errorf("compare generators on %s: %w; it needs Linux", runtime.GOOS, err)
-	}
-	if len(cpus) < 2 {
-		return nil, errors.New("compare generators: this program may use one processor, and it takes two: one for the server, one for the generator")
-	}
-	return cpus, nil
+	return c.finish(s.path, causeOf(ctx, c.run(ctx)))
 }
 
 // finish computes ratios and goals, writes and tells what was measured.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/toriibench/toriibench/compose"
 	"github.com/toriibench/toriibench/results"
 	"github.com/toriibench/toriibench/runner/load"
 	"github.com/toriibench/toriibench/runner/machine"
@@ -14,13 +15,13 @@ import (
 
 // served is what a server counted.
 type served struct {
-	cpu          time.Duration
-	hits, misses int64
+	cpu                    time.Duration
+	hits, misses, commands int64
 }
 
-// count reads the server's counters.
-func (c *contest) count(ctx context.Context) (served, error) {
-	info, err := c.topology.Info(ctx, "cpu", "stats")
+// countServed reads a server's counters.
+func countServed(ctx context.Context, t *compose.Topology) (served, error) {
+	info, err := t.Info(ctx, "cpu", "stats")
 	if err != nil {
 		return served{}, fmt.Errorf("read INFO: %w", err)
 	}
@@ -28,15 +29,16 @@ func (c *contest) count(ctx context.Context) (served, error) {
 	system, err2 := strconv.ParseFloat(info["used_cpu_sys"], 64)
 	hits, err3 := strconv.ParseInt(info["keyspace_hits"], 10, 64)
 	misses, err4 := strconv.ParseInt(info["keyspace_misses"], 10, 64)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	commands, err5 := strconv.ParseInt(info["total_commands_processed"], 10, 64)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return served{}, fmt.Errorf("read INFO: %w", err)
 	}
-	return served{time.Duration((user + system) * float64(time.Second)), hits, misses}, nil
+	return served{time.Duration((user + system) * float64(time.Second)), hits, misses, commands}, nil
 }
 
 // since subtracts an earlier reading.
 func (s served) since(before served) served {
-	return served{s.cpu - before.cpu, s.hits - before.hits, s.misses - before.misses}
+	return served{s.cpu - before.cpu, s.hits - before.hits, s.misses - before.misses, s.commands - before.commands}
 }
 
 // disagreement is by which share a generator's count may differ from the
@@ -82,7 +84,7 @@ func (c *contest) drive(ctx context.Context, open func(context.Context) (load.Tr
 	var countErr error
 	cfg.OnPhase = func(p load.Phase) {
 		if p == load.PhaseMeasure {
-			before, countErr = c.count(ctx)
+			before, countErr = countServed(ctx, c.topology)
 			client = clientCPU()
 		}
 	}
@@ -91,7 +93,7 @@ func (c *contest) drive(ctx context.Context, open func(context.Context) (load.Tr
 	if err := errors.Join(err, countErr); err != nil {
 		return m, err
 	}
-	after, err := c.count(ctx)
+	after, err := countServed(ctx, c.topology)
 	if err != nil {
 		return m, err
 	}

@@ -66,18 +66,24 @@ func measures(g *results.PerfGenerator, measure string) []float64 {
 // appendRatio compares two generators round by round: what the machine did to
 // both of a round falls out.
 func appendRatio(all []results.PerfRatio, of, to *results.PerfGenerator, measure string) []results.PerfRatio {
+	ratios := paired(of.Samples, to.Samples, measure)
+	if len(ratios) == 0 {
+		return all
+	}
+	return append(all, results.PerfRatio{Of: of.Name, To: to.Name, Measure: measure, Spread: spreadOf(ratios)})
+}
+
+// paired are the ratios of a measure, one for each round that both have.
+func paired(of, to []results.PerfSample, measure string) []float64 {
 	var ratios []float64
-	for _, a := range of.Samples {
-		for _, b := range to.Samples {
+	for _, a := range of {
+		for _, b := range to {
 			if under := measureOf(measure, b); a.Round == b.Round && under > 0 {
 				ratios = append(ratios, measureOf(measure, a)/under)
 			}
 		}
 	}
-	if len(ratios) == 0 {
-		return all
-	}
-	return append(all, results.PerfRatio{Of: of.Name, To: to.Name, Measure: measure, Spread: spreadOf(ratios)})
+	return ratios
 }
 
 // spreadOf is the median of values, with the least and the most.

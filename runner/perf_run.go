@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -32,11 +33,10 @@ const (
 
 // contest is one comparison under way.
 type contest struct {
-	program  *program
-	options  *perfOptions
-	target   compose.Target
-	provider compose.Provider
-	result   results.Perf
+	program *program
+	options *perfOptions
+	stage   stage
+	result  results.Perf
 
 	topology *compose.Topology
 	job      peers.Job
@@ -59,20 +59,17 @@ func (c *contest) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	if c.topology, err = c.provider.Start(ctx, c.target, compose.Options{Log: c.program.stderr, CPUs: []int{c.result.Setup.ServerCPU}}); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.close(ctx)) }()
-	ctx, stop := whileAlive(ctx, c.topology)
-	defer stop()
-	if err := c.prepare(ctx); err != nil {
-		return causeOf(ctx, err)
-	}
-	written, err := profile(c.options.profile)
-	if err != nil {
-		return err
-	}
-	return causeOf(ctx, errors.Join(c.rounds(ctx), written()))
+	return c.stage.perform(ctx, c.program.stderr, func(ctx context.Context, t *compose.Topology) error {
+		c.topology = t
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+		written, err := profile(c.options.profile)
+		if err != nil {
+			return err
+		}
+		return errors.Join(c.rounds(ctx), written())
+	})
 }
 
 // profile writes a processor profile of this program to a file, for go tool pprof;
@@ -92,12 +89,6 @@ func profile(path string) (written func() error, err error) {
 		pprof.StopCPUProfile()
 		return f.Close()
 	}, nil
-}
-
-func (c *contest) close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
-	defer cancel()
-	return c.topology.Close(ctx)
 }
 
 // findPeers looks which other generators there are. One that is missing is told.
@@ -187,32 +178,37 @@ type turn struct {
 	do   func(ctx context.Context, round, position int) error
 }
 
-// rounds lets each have its turn once in a round, and begins each round with
-// another one, so that a drift of the machine favours nobody. A turn that failed
-// is kept as such and counts for nothing.
-func (c *contest) rounds(ctx context.Context) error {
-	turns := c.turns()
-	for round := range c.options.rounds {
+// rounds lets each have its turns, and keeps which of them failed.
+func (c *contest) rounds(ctx context.Context) (err error) {
+	c.result.Failed, err = inRounds(ctx, c.options.rounds, c.turns(), c.program.stderr)
+	return err
+}
+
+// inRounds lets each have its turn once in a round, and begins each round with
+// another one, so that a drift of the machine favours nobody. It returns which
+// turns failed.
+func inRounds(ctx context.Context, rounds int, turns []turn, log io.Writer) (failed []string, err error) {
+	for round := range rounds {
 		for position := range turns {
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				return failed, context.Cause(ctx)
 			}
 			t := turns[(position+round)%len(turns)]
-			fmt.Fprintf(c.program.stderr, "round %d of %d: %s\n", round+1, c.options.rounds, t.name)
+			fmt.Fprintf(log, "round %d of %d: %s\n", round+1, rounds, t.name)
 			runtime.GC() // What the one before left is not this one's to clear away.
 			var err error
 			pprof.Do(ctx, pprof.Labels("turn", strings.ReplaceAll(t.name, ",", "")), func(ctx context.Context) { err = t.do(ctx, round, position) })
 			if err != nil && ctx.Err() == nil {
-				failed := fmt.Sprintf("round %d, %s: %s", round+1, t.name, oneLine(err))
-				c.result.Failed = append(c.result.Failed, failed)
-				fmt.Fprintln(c.program.stderr, failed)
+				text := fmt.Sprintf("round %d, %s: %s", round+1, t.name, oneLine(err))
+				failed = append(failed, text)
+				fmt.Fprintln(log, text)
 			}
 		}
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return failed, context.Cause(ctx)
 	}
-	return nil
+	return failed, nil
 }
 
 // value is what a key holds; it differs from key to key.

@@ -74,7 +74,7 @@ func (c *contest) add(g results.PerfGenerator) int {
 
 // peerTurn is the turn of another generator.
 func (c *contest) peerTurn(ctx context.Context, p *peers.Peer, generator, round, position int) error {
-	before, err := c.count(ctx)
+	before, err := countServed(ctx, c.topology)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (c *contest) peerTurn(ctx context.Context, p *peers.Peer, generator, round,
 	if err != nil {
 		return err
 	}
-	after, err := c.count(ctx)
+	after, err := countServed(ctx, c.topology)
 	if err != nil {
 		return err
 	}

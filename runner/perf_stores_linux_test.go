@@ -1,0 +1,191 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/results"
+)
+
+// startPerfServer starts a server that ends with the test, and returns its URL.
+func startPerfServer(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	target, err := compose.ParseTarget("valkey:8.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	topology, err := compose.Native().Start(t.Context(), target, compose.Options{Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := topology.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	return topology.URLs[0]
+}
+
+func TestOwnStores(t *testing.T) {
+	for _, own := range ownStores() {
+		t.Run(own.Name, func(t *testing.T) {
+			url, people := startPerfServer(t), newPeople(1, 1)
+			store, err := own.Open(t.Context(), url, 4)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer store.Close()
+			ctx, want := t.Context(), people[0].begun()
+			if _, err := store.Create(ctx, want); err == nil {
+				t.Error("a session of nobody was created")
+			}
+			if err := createUsers(ctx, url, people, 2); err != nil {
+				t.Fatal(err)
+			}
+			want.ExpiresAt = want.CreatedAt.Add(time.Hour)
+			ticket, err := store.Create(ctx, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, found, err := store.Find(ctx, ticket)
+			if err != nil || !found || !want.same(got) || !got.ExpiresAt.Equal(want.ExpiresAt) {
+				t.Errorf("found %t %+v, %v; want %+v", found, got, err, want)
+			}
+			if err := store.Refresh(ctx, ticket, want.refreshed()); err != nil {
+				t.Error(err)
+			}
+			if got, _, _ := store.Find(ctx, ticket); got.ExpiresAt.Before(want.CreatedAt.Add(storeLifetime)) {
+				t.Errorf("the refreshed session ends at %s", got.ExpiresAt)
+			}
+			if err := store.Delete(ctx, ticket); err != nil {
+				t.Error(err)
+			}
+			if _, found, err := store.Find(ctx, ticket); found || err != nil {
+				t.Errorf("after the deletion: found %t, %v", found, err)
+			}
+		})
+	}
+}
+
+// another is a peer that keeps sessions in the server, as ours does.
+func another(name string) StorePeer {
+	return StorePeer{Name: name, Version: "1", Open: ownStores()[0].Open}
+}
+
+// perfStores compares with these stores in short.
+func perfStores(ctx context.Context, others []StorePeer, args ...string) outcome {
+	var stdout, stderr bytes.Buffer
+	args = append([]string{"--provider", "native", "--for", "100ms", "--connections", "5", "--users", "100"}, args...)
+	code := PerfStoresMain(ctx, args, others, &stdout, &stderr)
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+// onlyResult reads the only file of a folder.
+func onlyResult(t *testing.T, folder string) (r results.PerfStores) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v, %v", files, err)
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestPerfStores(t *testing.T) {
+	needTwoCPUs(t)
+	out := t.TempDir()
+	closed := StorePeer{Name: "closed", Open: func(context.Context, string, int) (SessionStore, error) {
+		return nil, errors.New("it does not open")
+	}}
+	elsewhere := StorePeer{Name: "elsewhere", Open: func(context.Context, string, int) (SessionStore, error) {
+		return newMapStore(), nil
+	}}
+	got := perfStores(t.Context(), []StorePeer{another("works"), closed, elsewhere}, "--rounds", "2", "--sessions", "0", "--out", out)
+	if got.code != exitNoProof {
+		t.Fatalf("exit code %d: %s", got.code, got.stderr)
+	}
+	r := onlyResult(t, out)
+	if !r.Complete || len(r.Stores) != 5 || len(r.Failed) != 4 || len(r.Memory) != 0 {
+		t.Fatalf("complete %t, %d stores, %d weighed, failed: %q", r.Complete, len(r.Stores), len(r.Memory), r.Failed)
+	}
+	for _, s := range r.Stores {
+		works := s.Ours || s.Name == "works"
+		if works != (len(s.Operations) == 4) || !works && len(s.Operations) > 0 {
+			t.Errorf("%s has %d operations", s.Name, len(s.Operations))
+		}
+		for _, o := range s.Operations {
+			for _, sample := range o.Samples {
+				if len(o.Samples) != 2 || sample.PerSecond <= 0 || sample.PerClientSecond <= 0 || sample.ServerCPU <= 0 || sample.Operations < 5 { // one a caller
+					t.Errorf("%s of %s: %+v", o.Name, s.Name, sample)
+				}
+			}
+		}
+	}
+	if len(r.Goals) != 2*4*2 { // ours through two libraries, to the one that works
+		t.Errorf("%d goals", len(r.Goals))
+	}
+	for _, says := range []string{"closed: it does not open", "elsewhere: create: it counts", "of 16 met"} {
+		if !strings.Contains(got.stdout, says) {
+			t.Errorf("the tables lack %q:\n%s", says, got.stdout)
+		}
+	}
+}
+
+func TestPerfStoresWeighs(t *testing.T) {
+	needTwoCPUs(t)
+	out := t.TempDir()
+	got := perfStores(t.Context(), []StorePeer{another("wants users")}, "--rounds", "1", "--sessions", "300", "--out", out)
+	// This one refuses sessions of users who are not there, and weighing creates
+	// users for ours alone.
+	if got.code != exitNoProof {
+		t.Fatalf("exit code %d: %s", got.code, got.stderr)
+	}
+	r := onlyResult(t, out)
+	if len(r.Memory) != 1 || len(r.Memory[0].Samples) != weighings || len(r.Failed) != weighings {
+		t.Fatalf("%+v, failed: %q", r.Memory, r.Failed)
+	}
+	for _, s := range r.Memory[0].Samples {
+		if s.PerSession < 200 || s.PerSession > 3000 || s.PerUser < 100 || s.PerUser > 3000 {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+func TestInterruptedPerfStoresKeepsWhatItHas(t *testing.T) {
+	needTwoCPUs(t)
+	out := t.TempDir()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	last := StorePeer{Name: "last", Open: func(context.Context, string, int) (SessionStore, error) {
+		cancel(errInterrupted)
+		return newMapStore(), nil
+	}}
+	got := perfStores(ctx, []StorePeer{last}, "--rounds", "3", "--out", out)
+	if got.code != exitInterrupted {
+		t.Fatalf("exit code %d: %s", got.code, got.stderr)
+	}
+	r := onlyResult(t, out)
+	if r.Complete || r.Reason == "" || len(r.Stores[0].Operations) != 4 || len(r.Failed) > 0 || len(r.Memory) > 0 {
+		t.Errorf("complete %t, reason %q, %d operations, failed %q", r.Complete, r.Reason, len(r.Stores[0].Operations), r.Failed)
+	}
+	if !strings.Contains(got.stdout, "was broken off") {
+		t.Errorf("the tables do not say that it was broken off:\n%s", got.stdout)
+	}
+}
