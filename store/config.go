@@ -10,6 +10,7 @@ import (
 // What Open fills in for the zero values of Config.
 const (
 	DefaultKeyPrefix   = "torii"
+	DefaultMaxSessions = 1000
 	DefaultPoolSize    = 64
 	DefaultCacheTTL    = 5 * time.Minute
 	DefaultDialTimeout = 5 * time.Second
@@ -23,6 +24,9 @@ const (
 // MaxReadRetries bounds Config.ReadRetries. A cluster client of go-redis can do
 // no more: its redirections and repetitions share a bound.
 const MaxReadRetries = 3
+
+// maxSessions bounds MaxSessions.
+const maxSessions = 100_000
 
 // maxConnections bounds PoolSize and Connections: a client has fewer ports than
 // that for one server.
@@ -95,6 +99,10 @@ type Config struct {
 	// SessionFormat is how sessions are stored: SessionCompact, the default, or
 	// SessionJSON. Either can be read whatever is set here.
 	SessionFormat SessionFormat
+	// MaxSessions is how many sessions a user can have at once, up to 100 000. One
+	// more ends that which would end first. At the bound a creation looks at all of
+	// them, so that it blocks its server for about a millisecond for each thousand.
+	MaxSessions int
 	// PoolSize is the largest number of connections per node, up to 65536. A
 	// driver that multiplexes needs fewer and opens fewer.
 	PoolSize int
@@ -151,6 +159,7 @@ func (cfg Config) complete() (Config, error) {
 	cfg.ReadFrom = or(cfg.ReadFrom, ReadFromPrimary)
 	cfg.KeyPrefix = or(cfg.KeyPrefix, DefaultKeyPrefix)
 	cfg.SessionFormat = or(cfg.SessionFormat, SessionCompact)
+	cfg.MaxSessions = or(cfg.MaxSessions, DefaultMaxSessions)
 	cfg.PoolSize = or(cfg.PoolSize, DefaultPoolSize)
 	cfg.CacheTTL = or(cfg.CacheTTL, DefaultCacheTTL)
 	cfg.Lockout = cfg.Lockout.complete()

@@ -20,6 +20,9 @@ type Sessions struct{ *engine }
 // made for the user, a text is too long, or the session is to live longer than
 // MaxSessionLifetime. A session that ends in the past is accepted and not
 // stored. CreatedAt and ExpiresAt are cut to the millisecond.
+//
+// Beyond Config.MaxSessions of a user, the session that would end first ends at
+// once and makes room: who has so many can still log in.
 func (s *Sessions) Create(ctx context.Context, n NewSession) (Session, error) {
 	const op = "create session"
 	now := time.Now()
@@ -30,7 +33,8 @@ func (s *Sessions) Create(ctx context.Context, n NewSession) (Session, error) {
 	session.CreatedAt, session.ExpiresAt = truncate(session.CreatedAt), truncate(session.ExpiresAt)
 	session.UpdatedAt = session.CreatedAt
 	out, err := s.eval(ctx, op, scriptSessionCreate, s.both(userTag(session.UserID)),
-		userCheck(session.UserID), sessionMember(session.Token), millis(session.ExpiresAt), s.codec.encode(session))
+		userCheck(session.UserID), sessionMember(session.Token), millis(session.ExpiresAt), s.codec.encode(session),
+		strconv.Itoa(s.config.MaxSessions))
 	if err != nil {
 		return Session{}, err
 	}

@@ -117,6 +117,11 @@ func tuning() []setting {
 			check: func(cfg Config) error { return checkSessionFormat(or(cfg.SessionFormat, SessionCompact)) },
 		},
 		{
+			field: "MaxSessions", name: "max_sessions", otherwise: strconv.Itoa(DefaultMaxSessions),
+			set:   count(func(r *reading) *int { return &r.MaxSessions }),
+			check: func(cfg Config) error { return checkRange(or(cfg.MaxSessions, DefaultMaxSessions), 1, maxSessions) },
+		},
+		{
 			field: "PoolSize", name: "pool_size", otherwise: strconv.Itoa(DefaultPoolSize),
 			set:   count(func(r *reading) *int { return &r.PoolSize }),
 			check: func(cfg Config) error { return checkRange(or(cfg.PoolSize, DefaultPoolSize), 1, maxConnections) },

@@ -105,10 +105,14 @@ end
 -- tidy drops what has ended from a hash of records and lets the hash live as
 -- long as its last. All of a small hash is looked at. Of a large one some are
 -- picked at random, and its life only prolonged: the work of one call stays
--- bounded, and what has ended goes as fast as new ones come.
+-- bounded, and what has ended goes as fast as new ones come. It gives how many
+-- are left.
 local function tidy(key, now, expires)
   local count = redis.call('HLEN', key)
-  if count == 1 and expires then return redis.call('PEXPIREAT', key, text(expires)) end
+  if count == 1 and expires then
+    redis.call('PEXPIREAT', key, text(expires))
+    return 1
+  end
   local large = count > 128
   local all = large and redis.call('HRANDFIELD', key, 16, 'WITHVALUES') or redis.call('HGETALL', key)
   local last, old = expires or 0, {}
@@ -119,6 +123,7 @@ local function tidy(key, now, expires)
   end
   if #old > 0 then redis.call('HDEL', key, unpack(old)) end
   if large then redis.call('PEXPIREAT', key, text(last), 'GT') else redis.call('PEXPIREAT', key, text(last)) end
+  return count - #old
 end
 
 local LINK = '^1 ([pa]) (%S+) (%d+) (%-?%d+) (%S+) (%S+)\n(.+)$'

@@ -1,5 +1,21 @@
--- KEYS: user, sessions. ARGV: who, member, expires, record.
--- Stores a session of an active user.
+-- KEYS: user, sessions. ARGV: who, member, expires, record, the greatest number
+-- of a user.
+-- Stores a session of an active user. Where there are too many then, those that
+-- would end first end now.
+local function make_room(key, new, most)
+  local all = redis.call('HGETALL', key)
+  local others = {}
+  for i = 1, #all, 2 do
+    -- What cannot be read may be of a version to come: it goes last.
+    if all[i] ~= new then others[#others + 1] = {all[i], session_times(all[i + 1]) or math.huge} end
+  end
+  table.sort(others, function(a, b)
+    if a[2] ~= b[2] then return a[2] < b[2] end
+    return a[1] < b[1]
+  end)
+  for i = 1, #others + 1 - most do redis.call('HDEL', key, others[i][1]) end
+end
+
 local why = why_absent(KEYS[1], ARGV[1])
 if why then return {why} end
 local now, expires = now_ms(), tonumber(ARGV[3])
@@ -8,5 +24,5 @@ if redis.call('HSETNX', KEYS[2], ARGV[2], ARGV[4]) == 0 then
   if now <= (session_times(redis.call('HGET', KEYS[2], ARGV[2])) or now) then return {'taken'} end
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
 end
-tidy(KEYS[2], now, expires)
+if tidy(KEYS[2], now, expires) > tonumber(ARGV[5]) then make_room(KEYS[2], ARGV[2], tonumber(ARGV[5])) end
 return {'ok'}

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -59,15 +60,16 @@ const (
 
 // tidy is tidy of the Lua prelude. Of a large hash it picks the first where a
 // server picks any.
-func (t *turn) tidy(key string, least int64) {
+func (t *turn) tidy(key string, least int64) (left int) {
 	e, ok := t.find(key)
 	if !ok {
-		return
+		return 0
 	}
 	if len(e.fields) == 1 && least != 0 {
 		t.expireAt(key, least)
-		return
+		return 1
 	}
+	left = len(e.fields)
 	fields := slices.Collect(maps.Keys(e.fields))
 	large := len(fields) > smallHash
 	if large {
@@ -83,12 +85,13 @@ func (t *turn) tidy(key string, least int64) {
 			last = max(last, ends)
 		}
 	}
-	t.hdel(key, old...)
+	left -= t.hdel(key, old...)
 	if large {
 		t.prolong(key, last)
-		return
+	} else {
+		t.expireAt(key, last)
 	}
-	t.expireAt(key, last)
+	return left
 }
 
 // prolong is PEXPIREAT with GT, which has no effect on a key that never ends.
@@ -112,8 +115,28 @@ func sessionCreate(t *turn, keys, args []string) []string {
 		}
 	}
 	t.hset(keys[1], args[1], args[3])
-	t.tidy(keys[1], expires)
+	if most := int(number(args[4])); t.tidy(keys[1], expires) > most {
+		t.makeRoom(keys[1], args[1], most)
+	}
 	return []string{"ok"}
+}
+
+// makeRoom ends the sessions that would end first, but not the new one, until
+// there are no more than most.
+func (t *turn) makeRoom(key, newest string, most int) {
+	fields := t.hkeys(key)
+	ends := map[string]int64{}
+	for _, field := range fields {
+		record, _ := t.hget(key, field)
+		at, _, ok := sessionTimes(record)
+		if !ok {
+			at = math.MaxInt64
+		}
+		ends[field] = at
+	}
+	others := slices.DeleteFunc(fields, func(field string) bool { return field == newest })
+	slices.SortStableFunc(others, func(a, b string) int { return cmp.Compare(ends[a], ends[b]) })
+	t.hdel(key, others[:len(others)+1-most]...)
 }
 
 func sessionRefresh(t *turn, keys, args []string) []string {

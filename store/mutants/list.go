@@ -26,7 +26,12 @@ func expiryMutants() []mutant {
 		{
 			name: "sessions-without-ttl", breaks: "the sessions of users who never come back fill memory for ever",
 			finder: "S-16", cases: "S-1",
-			edits: []edit{{file: "lua/session_create.lua", old: "tidy(KEYS[2], now, expires)", new: "tidy(KEYS[2], now, expires)\nredis.call('PERSIST', KEYS[2])"}},
+			edits: []edit{{file: "lua/session_create.lua", old: "return {'ok'}", new: "redis.call('PERSIST', KEYS[2])\nreturn {'ok'}"}},
+		},
+		{
+			name: "sessions-unbounded", breaks: "who knows one password fills memory with sessions that live",
+			finder: "S-1 beyond", cases: "S-1 ",
+			edits: []edit{{file: "lua/session_create.lua", old: "for i = 1, #others + 1 - most do", new: "for i = 1, 0 do"}},
 		},
 		{
 			name: "tokens-without-ttl", breaks: "secure tokens fill memory for ever",

@@ -14,6 +14,7 @@ import (
 func sessionScenarios() []scenario {
 	return []scenario{
 		{name: "S-1 a created session is found with its user, agent and address", run: createSession},
+		{name: "S-1 beyond the bound the session that ends first makes room", run: boundedSessions},
 		{name: "S-2 an unknown, foreign or malformed token is absent", run: unknownToken},
 		{name: "S-3 a deleted session is absent and may be deleted again", run: deleteSession},
 		{name: "S-4 deleting one session keeps the other", run: twoSessions},
@@ -49,6 +50,28 @@ func createSession(h *harness) {
 	h.must(err)
 	if diff := cmp.Diff(store.Identity{Session: created, User: u}, found); !ok || diff != "" {
 		h.Errorf("authenticated: %t, difference (-want +got):\n%s", ok, diff)
+	}
+}
+
+// A session that lasts longer than others stays, whenever it was created, and so
+// does the newest one, however short it is.
+func boundedSessions(h *harness) {
+	u := h.user("a@example.org")
+	const more = 3
+	all := make([]store.Session, store.DefaultMaxSessions+more)
+	for i := range all {
+		all[i] = h.session(u.ID, 24*time.Hour-time.Duration(i)*time.Second)
+	}
+	newest, full := len(all)-1, store.DefaultMaxSessions-1
+	for i, s := range all {
+		if got, want := h.alive(s.Token), i < full || i == newest; got != want {
+			h.Errorf("session %d of %d is alive: %t, want %t", i+1, len(all), got, want)
+		}
+	}
+	list, err := h.Sessions.List(h.Context(), u.ID)
+	h.must(err)
+	if len(list) != store.DefaultMaxSessions {
+		h.Errorf("%d sessions are listed, want %d", len(list), store.DefaultMaxSessions)
 	}
 }
 
@@ -121,8 +144,8 @@ func deleteAll(h *harness) {
 	}
 }
 
-// manySessions is more than two pages of a list.
-const manySessions = 1203
+// manySessions is more than a page of a list, and fewer than make room.
+const manySessions = 963
 
 func deleteMany(h *harness) {
 	u := h.user("a@example.org")

@@ -58,7 +58,7 @@ func raceRefreshDelete(h *harness) {
 
 // Ends move up and down the index while lists walk it.
 func raceListRefresh(h *harness) {
-	const sessions, lists = 1200, 10
+	const sessions, lists = 900, 10
 	u := h.user("a@example.org")
 	tokens := make([]store.Token, sessions)
 	for i := range tokens {

@@ -102,7 +102,7 @@ func (p *twins) cast() {
 	p.plant(userKey, p.mostly("1 a w1 n1 1000 1000 - -\nx", p.userRecord()))
 	for _, member := range members()[:p.random.IntN(len(members()))] {
 		p.history = append(p.history, "session "+member)
-		p.run(p.script("session_create"), []string{userKey, sessionsKey}, []string{"w1", member, p.future(), p.sessionRecord()})
+		p.run(p.script("session_create"), []string{userKey, sessionsKey}, []string{"w1", member, p.future(), p.sessionRecord(), "1000"})
 	}
 	for _, attempt := range attempts()[:p.random.IntN(3)] {
 		p.history = append(p.history, "attempt "+attempt)

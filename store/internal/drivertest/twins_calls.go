@@ -216,7 +216,7 @@ func (p *twins) sessionCall(script string) (keys, args []string) {
 	both := []string{userKey, sessionsKey}
 	switch script {
 	case "session_create":
-		return both, []string{p.who(), p.member(), p.mostly(p.future(), longAgo, "-5"), p.sessionRecord()}
+		return both, []string{p.who(), p.member(), p.mostly(p.future(), longAgo, "-5"), p.sessionRecord(), p.mostly("1000", "1", "2")}
 	case "session_refresh":
 		return both, []string{p.member(), p.life()}
 	case "session_delete":
