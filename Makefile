@@ -8,7 +8,7 @@ TOOLS         := $(CURDIR)/.tools
 STORES        := runner/peers/stores
 
 .DEFAULT_GOAL := help
-.PHONY: help bench perf perf-store memory mutants test test-short race lint fmt build clean
+.PHONY: help bench perf perf-store memory prices mutants test test-short race lint fmt build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ perf-store: ## measure the store beside scs, redistore and fiber's storage, unde
 
 memory: ## weigh sessions in this and other layouts on five servers, 15 minutes (less: ARGS="-bench 'Memory/mixed/typical'")
 	go test -run '^$$' -bench . -benchtime 3000x -timeout 30m ./store/internal/layouts $(ARGS)
+
+prices: ## what waiting for a replica and the bound of sessions cost, in rounds with and without, 1 minute
+	go test -run '^$$' -bench Prices -benchtime 20x ./store/goredis ./store/valkeygo $(ARGS)
 
 test: ## run all tests, with real servers
 	go test -timeout 20m ./...

@@ -100,8 +100,8 @@ type Config struct {
 	// SessionJSON. Either can be read whatever is set here.
 	SessionFormat SessionFormat
 	// MaxSessions is how many sessions a user can have at once, up to 100 000. One
-	// more ends that which would end first. At the bound a creation looks at all of
-	// them, so that it blocks its server for about a millisecond for each thousand.
+	// more ends that which would end first: of all up to 128, and of 64 picked at
+	// random beyond that, so that what a creation costs stays bounded.
 	MaxSessions int
 	// PoolSize is the largest number of connections per node, up to 65536. A
 	// driver that multiplexes needs fewer and opens fewer.

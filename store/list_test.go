@@ -35,9 +35,9 @@ func openHooked(t *testing.T, server *memory.Server, hook func(script string, af
 	return s
 }
 
-// More than two pages, and every session moves between any two of them.
+// More than a page, and every session moves between any two of them.
 func TestListIsCompleteWhenEndsMoveBetweenPages(t *testing.T) {
-	const sessions = 1100
+	const sessions = 990
 	for name, d := range map[string]time.Duration{"sooner": time.Minute, "later": 1000 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			server := memory.NewServer(nil)

@@ -21,8 +21,8 @@ type Sessions struct{ *engine }
 // MaxSessionLifetime. A session that ends in the past is accepted and not
 // stored. CreatedAt and ExpiresAt are cut to the millisecond.
 //
-// Beyond Config.MaxSessions of a user, the session that would end first ends at
-// once and makes room: who has so many can still log in.
+// Beyond Config.MaxSessions of a user, another session ends at once and makes
+// room: who has so many can still log in.
 func (s *Sessions) Create(ctx context.Context, n NewSession) (Session, error) {
 	const op = "create session"
 	now := time.Now()

@@ -52,10 +52,11 @@ func rfc3339(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// How much tidy looks at.
+// How much tidy and makeRoom look at.
 const (
 	smallHash = 128
 	someOf    = 16
+	roomOf    = 64
 )
 
 // tidy is tidy of the Lua prelude. Of a large hash it picks the first where a
@@ -115,16 +116,20 @@ func sessionCreate(t *turn, keys, args []string) []string {
 		}
 	}
 	t.hset(keys[1], args[1], args[3])
-	if most := int(number(args[4])); t.tidy(keys[1], expires) > most {
-		t.makeRoom(keys[1], args[1], most)
+	if surplus := t.tidy(keys[1], expires) - int(number(args[4])); surplus > 0 {
+		t.makeRoom(keys[1], args[1], surplus)
 	}
 	return []string{"ok"}
 }
 
-// makeRoom ends the sessions that would end first, but not the new one, until
-// there are no more than most.
-func (t *turn) makeRoom(key, newest string, most int) {
+// makeRoom ends the sessions that would end first, but not the new one. Of a large
+// hash it picks the first where a server picks any.
+func (t *turn) makeRoom(key, newest string, surplus int) {
 	fields := t.hkeys(key)
+	if len(fields) > smallHash {
+		fields = fields[:roomOf]
+	}
+	fields = slices.DeleteFunc(fields, func(field string) bool { return field == newest })
 	ends := map[string]int64{}
 	for _, field := range fields {
 		record, _ := t.hget(key, field)
@@ -134,9 +139,8 @@ func (t *turn) makeRoom(key, newest string, most int) {
 		}
 		ends[field] = at
 	}
-	others := slices.DeleteFunc(fields, func(field string) bool { return field == newest })
-	slices.SortStableFunc(others, func(a, b string) int { return cmp.Compare(ends[a], ends[b]) })
-	t.hdel(key, others[:len(others)+1-most]...)
+	slices.SortStableFunc(fields, func(a, b string) int { return cmp.Compare(ends[a], ends[b]) })
+	t.hdel(key, fields[:min(surplus, len(fields))]...)
 }
 
 func sessionRefresh(t *turn, keys, args []string) []string {

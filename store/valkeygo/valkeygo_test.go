@@ -89,3 +89,9 @@ func BenchmarkDriver(b *testing.B) {
 		b.Run(engine, func(b *testing.B) { drivertest.Benchmark(b, engine, valkeygo.Dial) })
 	}
 }
+
+func BenchmarkPrices(b *testing.B) {
+	for _, engine := range testservers.Engines() {
+		b.Run(engine, func(b *testing.B) { drivertest.Prices(b, engine, valkeygo.Dial) })
+	}
+}
