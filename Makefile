@@ -6,9 +6,10 @@ GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
 TOOLS         := $(CURDIR)/.tools
 # A module of its own, which ./... does not reach.
 STORES        := runner/peers/stores
+SERVERS       := redis:7.0,redis:8.0,valkey:8.0,valkey:8.1,valkey:9.1
 
 .DEFAULT_GOAL := help
-.PHONY: help bench perf perf-store memory prices mutants test test-short race lint fmt build clean
+.PHONY: help bench perf perf-store memory prices conformance mutants test test-short race lint fmt build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ test: ## run all tests, with real servers
 test-short: ## run the tests that need nothing, in under a minute
 	go test -short ./...
 	cd $(STORES) && go test -short ./...
+
+conformance: ## run the store's suite and all tests of its drivers on five servers, 200 rounds, 30 minutes (one: SERVERS=redis:8.0)
+	TORIIBENCH_TEST_ENGINES=$(SERVERS) go test -timeout 60m ./store/goredis ./store/valkeygo
 
 mutants: ## prove that the store's tests find known faults, with a real server, in under 5 minutes (more: ARGS="-tries 20")
 	go run ./store/mutants $(ARGS)

@@ -74,13 +74,10 @@ func TestConformanceInJSON(t *testing.T) {
 	drivertest.ConformJSON(t, "valkey:8.1", goredis.Dial)
 }
 
-// What is brief here is thorough in valkeygo.
 func TestConformance(t *testing.T) {
-	standalone, cluster := drivertest.Thorough, drivertest.Brief
 	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, goredis.Dial, standalone) })
-		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, goredis.Dial, cluster) })
-		standalone, cluster = cluster, standalone
+		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, goredis.Dial) })
+		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, goredis.Dial) })
 	}
 }
 

@@ -74,13 +74,10 @@ func TestConformanceInJSON(t *testing.T) {
 	drivertest.ConformJSON(t, "redis:7.0", valkeygo.Dial)
 }
 
-// What is brief here is thorough in goredis.
 func TestConformance(t *testing.T) {
-	standalone, cluster := drivertest.Brief, drivertest.Thorough
 	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, valkeygo.Dial, standalone) })
-		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, valkeygo.Dial, cluster) })
-		standalone, cluster = cluster, standalone
+		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, valkeygo.Dial) })
+		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, valkeygo.Dial) })
 	}
 }
 

@@ -11,34 +11,25 @@ import (
 	"github.com/toriibench/toriibench/store/storetest"
 )
 
-// How often the suite repeats its concurrent cases on a real server. Each engine
-// and topology is tried thoroughly, through one of the drivers: through both it
-// would take some minutes more.
-const (
-	Thorough = 200
-	Brief    = 20
-)
-
 // stallTimeout is how long a command waits for a stalled server.
 const stallTimeout = 50 * time.Millisecond
 
-// affordable is a few rounds where each takes long.
-func affordable(rounds int) int {
+// rounds is how often the suite repeats its concurrent cases on a real server: a
+// few times where each takes long.
+func rounds() int {
 	if racing {
 		return 5
 	}
-	return rounds
+	return 200
 }
 
-// Conform runs the store's conformance suite on a standalone server, Thorough or
-// Brief.
-func Conform(t *testing.T, engine string, dial store.Dial, rounds int) {
+// Conform runs the store's conformance suite on a standalone server.
+func Conform(t *testing.T, engine string, dial store.Dial) {
 	t.Helper()
-	rounds = affordable(rounds)
 	server := testservers.Start(t, engine)
 	open := opener(dial, store.Config{URLs: []string{server.URL()}})
 	storetest.Run(t, open, storetest.Options{
-		Rounds: rounds,
+		Rounds: rounds(),
 		Broken: func(t *testing.T) *store.RedisStorage {
 			t.Helper()
 			doomed := testservers.Start(t, engine)
@@ -71,13 +62,12 @@ func ConformJSON(t *testing.T, engine string, dial store.Dial) {
 	storetest.Run(t, open, storetest.Options{Rounds: 5})
 }
 
-// ConformCluster runs the store's conformance suite on a cluster, Thorough or Brief.
-func ConformCluster(t *testing.T, engine string, dial store.Dial, rounds int) {
+// ConformCluster runs the store's conformance suite on a cluster.
+func ConformCluster(t *testing.T, engine string, dial store.Dial) {
 	t.Helper()
-	rounds = affordable(rounds)
 	nodes := testservers.Cluster(t, engine)
 	storetest.Run(t, opener(dial, store.Config{URLs: seeds(nodes), ClusterMode: true}), storetest.Options{
-		Rounds: rounds,
+		Rounds: rounds(),
 		Broken: func(t *testing.T) *store.RedisStorage {
 			t.Helper()
 			doomed := testservers.Cluster(t, engine)

@@ -26,9 +26,18 @@ type Server struct {
 	argv    []string // of the process
 }
 
+// EnvEngines names a variable that holds other words for Engines, with commas
+// between them.
+const EnvEngines = "TORIIBENCH_TEST_ENGINES"
+
 // Engines are the servers that the drivers are tested on, as the words for
 // Start.
-func Engines() []string { return []string{"redis:7.0", "valkey:8.1"} }
+func Engines() []string {
+	if words := os.Getenv(EnvEngines); words != "" {
+		return strings.Split(words, ",")
+	}
+	return []string{"redis:7.0", "valkey:8.1"}
+}
 
 // Start starts a server with options in redis.conf's words, for example
 // "--maxmemory", "1mb". It skips the test under -short.
