@@ -17,20 +17,12 @@ func flowScenarios() []scenario {
 		{name: "F-3 a wrong password, an unknown email and a user without a password fail alike", run: failAlike},
 		{name: "F-4 a weak password is refused and nothing is stored", run: weakPassword},
 		{name: "F-4 what is no email and no name is refused", run: weakEmail},
-		{name: "F-5 a reset for an unknown email succeeds and makes no token", run: resetNobody},
-		{name: "F-6 a weak new password does not burn the reset token, success does", run: resetOnce},
-		{name: "F-7 a changed password ends the old one and all sessions", run: changeByService},
-		{name: "F-7 guessing the old password locks", run: guessByChange},
-		{name: "F-8 a reset unlocks and ends all sessions", run: resetUnlocks},
 		{name: "F-9 a magic link creates the user, is good for once and leaves agent and address", run: magicLink},
 		{name: "F-9 an agent that is no text or too long does not keep anybody out", run: oddClients},
 		{name: "F-10 health is fine, migrating twice too, and people log in after it", run: migrateAndLogin},
-		{name: "F-11 an account is linked by email only if both sides have verified it", run: linkByEmail},
-		{name: "F-11 an account stays with its user when emails change", run: accountFirst},
 		{name: "B-6 a login with the wrong password locks at the fifth", run: loginLocks},
 		{name: "B-12 a login while locked records nothing and checks no password", run: loginLocked},
 		{name: "B-13 a login forgets the failures before", run: loginForgets},
-		{name: "X-3 a verifier is taken once via the service", run: takeVerifier},
 	}
 }
 
@@ -221,102 +213,6 @@ func weakEmail(h *harness) {
 	}
 }
 
-func resetNobody(h *harness) {
-	s := h.service(auth.Options{})
-	token, ok, err := s.RequestReset(h.Context(), mail)
-	h.must(err)
-	if ok || token.Token != "" {
-		h.Error("a token was made for nobody")
-	}
-	if left := h.keys(); len(left) > 0 {
-		h.Errorf("keys were made: %v", left)
-	}
-}
-
-// reset asks for a token to set a new password.
-func (h *harness) reset(s *auth.Service, email string) store.Token {
-	h.Helper()
-	token, ok, err := s.RequestReset(h.Context(), email)
-	h.must(err)
-	if !ok {
-		h.Fatalf("no token for %s", email)
-	}
-	return token.Token
-}
-
-func resetOnce(h *harness) {
-	s := h.service(auth.Options{})
-	u := h.register(s, mail)
-	token := h.reset(s, mail)
-	for _, weak := range []string{"", "short", strings.Repeat(" ", 9)} {
-		_, err := s.ResetPassword(h.Context(), token, weak)
-		h.want(err, store.ErrInvalid)
-	}
-	h.enter(s, mail, secret)
-	got, err := s.ResetPassword(h.Context(), token, other)
-	h.must(err)
-	if got.ID != u.ID {
-		h.Errorf("the password of %q was reset, want %q", got.ID, u.ID)
-	}
-	_, err = s.ResetPassword(h.Context(), token, "a third password")
-	h.want(err, auth.ErrInvalidToken)
-	h.wantOut(s, mail, secret, auth.ErrCredentials)
-	h.enter(s, mail, other)
-	link, err := s.RequestMagicLink(h.Context(), mail)
-	h.must(err)
-	for _, bad := range []store.Token{"", "x", store.NewToken(u.ID), link.Token} {
-		_, err := s.ResetPassword(h.Context(), bad, secret)
-		h.want(err, auth.ErrInvalidToken)
-	}
-	h.enter(s, mail, other)
-}
-
-func changeByService(h *harness) {
-	for name, s := range h.both() {
-		email := name + "@example.org"
-		u := h.register(s, email)
-		ids := []store.Identity{h.enter(s, email, secret), h.enter(s, email, secret)}
-		h.want(s.ChangePassword(h.Context(), u.ID, other, other), auth.ErrCredentials)
-		h.wantIdentity(s, ids[0])
-		h.must(s.ChangePassword(h.Context(), u.ID, secret, other))
-		for _, id := range ids {
-			h.ended(s, id)
-		}
-		h.wantAttempts(email, 0)
-		h.wantOut(s, email, secret, auth.ErrCredentials)
-		h.enter(s, email, other)
-	}
-	h.want(h.service(auth.Options{}).ChangePassword(h.Context(), "usr_nobody", secret, other), store.ErrNotFound)
-}
-
-func guessByChange(h *harness) {
-	for name, s := range h.both() {
-		email := name + "@example.org"
-		u := h.register(s, email)
-		for range store.DefaultMaxAttempts {
-			h.want(s.ChangePassword(h.Context(), u.ID, "a guess of it", other), auth.ErrCredentials)
-		}
-		h.want(s.ChangePassword(h.Context(), u.ID, secret, other), store.ErrLocked)
-		h.wantOut(s, email, secret, store.ErrLocked)
-	}
-}
-
-func resetUnlocks(h *harness) {
-	s := h.service(auth.Options{})
-	u := h.register(s, mail)
-	id := h.enter(s, mail, secret)
-	for range store.DefaultMaxAttempts {
-		h.wantOut(s, mail, other, auth.ErrCredentials)
-	}
-	h.wantOut(s, mail, secret, store.ErrLocked)
-	_, err := s.ResetPassword(h.Context(), h.reset(s, mail), other)
-	h.must(err)
-	h.ended(s, id)
-	h.wantLocked(mail, false, 0)
-	h.wantHint(u, nil)
-	h.enter(s, mail, other)
-}
-
 func magicLink(h *harness) {
 	s := h.service(auth.Options{})
 	token, err := s.RequestMagicLink(h.Context(), mail)
@@ -374,76 +270,6 @@ func migrateAndLogin(h *harness) {
 	h.ended(s, id)
 }
 
-// byProvider logs in with an account at a provider.
-func (h *harness) byProvider(s *auth.Service, p auth.ProviderIdentity) (store.Identity, error) {
-	h.Helper()
-	id, err := s.LoginByOAuth(h.Context(), p, auth.Client{})
-	if err == nil {
-		h.wantIdentity(s, id)
-	}
-	return id, err
-}
-
-func linkByEmail(h *harness) {
-	s := h.service(auth.Options{})
-	u := h.register(s, mail)
-	account := auth.ProviderIdentity{Provider: "github", Subject: "1", Email: mail}
-	refused := func() {
-		h.Helper()
-		_, err := h.byProvider(s, account)
-		h.want(err, auth.ErrEmailUnverified)
-		h.noAccount("github", "1")
-	}
-	refused() // By neither.
-	account.EmailVerified = true
-	refused() // By the provider alone.
-	_, err := h.Users.MarkEmailVerified(h.Context(), u.ID)
-	h.must(err)
-	account.EmailVerified = false
-	refused() // By the user alone.
-	account.EmailVerified = true
-	id, err := h.byProvider(s, account)
-	h.must(err)
-	if id.User.ID != u.ID {
-		h.Errorf("logged in as %s, want %s", id.User.ID, u.ID)
-	}
-
-	stranger := auth.ProviderIdentity{Provider: "github", Subject: "2", Email: "b@example.org"}
-	_, err = h.byProvider(s, stranger)
-	h.want(err, auth.ErrEmailUnverified)
-	h.noUser("", "b@example.org")
-	blank := " "
-	stranger.EmailVerified, stranger.Name = true, &blank
-	id, err = h.byProvider(s, stranger)
-	h.must(err)
-	if id.User.EmailVerifiedAt == nil || id.User.Name != nil || id.User.Email != "b@example.org" {
-		h.Errorf("the new user is %+v", id.User)
-	}
-	for _, bad := range []string{"", "GitHub", "a/b", strings.Repeat("x", 51)} {
-		_, err := h.byProvider(s, auth.ProviderIdentity{Provider: bad, Subject: "3", Email: "c@example.org", EmailVerified: true})
-		h.want(err, store.ErrInvalid)
-	}
-}
-
-func accountFirst(h *harness) {
-	s := h.service(auth.Options{})
-	mine := auth.ProviderIdentity{Provider: "github", Subject: "1", Email: mail, EmailVerified: true}
-	first, err := h.byProvider(s, mine)
-	h.must(err)
-	u := h.register(s, "b@example.org")
-	_, err = h.Users.MarkEmailVerified(h.Context(), u.ID)
-	h.must(err)
-	mine.Email = "b@example.org"
-	second, err := h.byProvider(s, mine)
-	h.must(err)
-	mine.Email, mine.EmailVerified = "", false
-	third, err := h.byProvider(s, mine)
-	h.must(err)
-	if second.User.ID != first.User.ID || third.User.ID != first.User.ID {
-		h.Errorf("logged in as %s and %s, want %s", second.User.ID, third.User.ID, first.User.ID)
-	}
-}
-
 func loginLocks(h *harness) {
 	for name, s := range h.both() {
 		email := name + "@example.org"
@@ -490,30 +316,4 @@ func loginForgets(h *harness) {
 			h.wantLocked(email, false, 0)
 		}
 	}
-}
-
-func takeVerifier(h *harness) {
-	s := h.service(auth.Options{})
-	a, err := s.BeginOAuth(h.Context())
-	h.must(err)
-	b, err := s.BeginOAuth(h.Context())
-	h.must(err)
-	if a.State == b.State || a.Challenge == b.Challenge || len(a.State) != 43 || len(a.Challenge) != 43 {
-		h.Errorf("two handshakes are %+v and %+v", a, b)
-	}
-	verifier, err := s.TakeVerifier(h.Context(), a.State)
-	h.must(err)
-	// The challenge is S256, RFC 7636 section 4.2; both have the same alphabet.
-	if len(verifier) != 43 || verifier == a.Challenge {
-		h.Errorf("the verifier has %d characters", len(verifier))
-	}
-	for _, state := range []string{a.State, "", "x"} {
-		got, err := s.TakeVerifier(h.Context(), state)
-		h.want(err, auth.ErrInvalidToken)
-		if got != "" {
-			h.Errorf("a verifier was given for the state %q", state)
-		}
-	}
-	_, err = s.TakeVerifier(h.Context(), b.State)
-	h.must(err)
 }

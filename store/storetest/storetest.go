@@ -95,6 +95,7 @@ func scenarios(opts Options) []scenario {
 	all = append(all, lifetimeScenarios()...)
 	all = append(all, sessionRaces()...)
 	all = append(all, oauthScenarios()...)
+	all = append(all, pkceScenarios()...)
 	all = append(all, passkeyScenarios()...)
 	all = append(all, linkRaces()...)
 	all = append(all, passwordScenarios()...)
@@ -102,6 +103,7 @@ func scenarios(opts Options) []scenario {
 	all = append(all, cacheScenarios()...)
 	all = append(all, cacheLoadScenarios()...)
 	all = append(all, bruteForceScenarios()...)
+	all = append(all, bruteForceLockScenarios()...)
 	all = append(all, bruteForceRaces()...)
 	all = append(all, cacheEmailScenarios()...)
 	all = append(all, cacheAbsenceScenarios()...)
@@ -109,6 +111,8 @@ func scenarios(opts Options) []scenario {
 	all = append(all, cacheEntryScenarios()...)
 	all = append(all, historyScenarios()...)
 	all = append(all, flowScenarios()...)
+	all = append(all, flowPasswordScenarios()...)
+	all = append(all, flowOAuthScenarios()...)
 	all = append(all, flowRaces()...)
 	all = append(all, storageScenarios()...)
 	return append(all, outageScenarios(opts)...)
@@ -219,4 +223,41 @@ func (h *harness) eventually(what string, ask func() bool) {
 		}
 	}
 	h.Errorf("%s: still not so after 5 s", what)
+}
+
+// asking tells whether something is there, and until when it must be.
+type asking struct {
+	ask func() bool
+	end time.Time
+}
+
+// wantEnd expects something to be there until its end, and not after it.
+func (h *harness) wantEnd(a asking) {
+	h.Helper()
+	for time.Until(a.end) > h.opts.Tolerance {
+		there := a.ask()
+		if time.Until(a.end) > h.opts.Tolerance && !there {
+			h.Errorf("gone %s before its end", time.Until(a.end))
+			return
+		}
+	}
+	elapse(a.end.Add(h.opts.Tolerance + 2*time.Millisecond))
+	if a.ask() {
+		h.Error("there after its end")
+	}
+}
+
+// consumer takes something that is good for once.
+type consumer func() (string, bool, error)
+
+// wantConsumed expects the text the first time and nothing after it.
+func (h *harness) wantConsumed(consume consumer, want string) {
+	h.Helper()
+	for i, first := range []bool{true, false, false} {
+		got, ok, err := consume()
+		h.must(err)
+		if ok != first || ok && got != want {
+			h.Errorf("the %d. time it gives %q (%t)", i+1, got, ok)
+		}
+	}
 }
