@@ -2,7 +2,6 @@ package runner
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io/fs"
 	"net"
@@ -13,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/compose/composetest"
 )
 
 // someoneElses is a server that is not ours to change: it has a password and a
@@ -25,12 +24,7 @@ type someoneElses struct {
 
 func startSomeoneElses(t *testing.T) someoneElses {
 	t.Helper()
-	server, err := compose.Native().Start(t.Context(), compose.Target{Engine: compose.Redis, Topology: compose.Standalone}, compose.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close(context.Background()) })
-	s := someoneElses{address: strings.TrimPrefix(server.URLs[0], "redis://")}
+	s := someoneElses{address: strings.TrimPrefix(composetest.Start(t, "redis").URLs[0], "redis://")}
 	s.ask(t, "SET theirs untouched")
 	s.ask(t, "CONFIG SET requirepass opensesame")
 	s.password = "opensesame"
@@ -98,9 +92,6 @@ func (s someoneElses) wantSecret(t *testing.T, got outcome, out string) {
 }
 
 func TestAnExternalServerKeepsWhatItHadAndNothingOfOurs(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
 	server, out := startSomeoneElses(t), t.TempDir()
 	got := call(t.Context(), quick(out, "--provider", "auto", "--target", server.url(), "--client", "valkey-go")...)
 	if got.code != exitFine && got.code != exitNoProof {
@@ -114,9 +105,6 @@ func TestAnExternalServerKeepsWhatItHadAndNothingOfOurs(t *testing.T) {
 }
 
 func TestAnInterruptedRunTakesItsKeysFromAnExternalServer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
 	server, out := startSomeoneElses(t), t.TempDir()
 	got := inMidRun(t, func() {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
@@ -131,9 +119,6 @@ func TestAnInterruptedRunTakesItsKeysFromAnExternalServer(t *testing.T) {
 }
 
 func TestAnExternalServerWithoutRoomIsRefused(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
 	server, out := startSomeoneElses(t), t.TempDir()
 	server.ask(t, "CONFIG SET maxmemory 8mb")
 	got := call(t.Context(), quick(out, "--provider", "auto", "--target", server.url(), "--population", "100000")...)

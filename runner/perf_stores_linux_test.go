@@ -11,36 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/compose/composetest"
 	"github.com/toriibench/toriibench/results"
 )
-
-// startPerfServer starts a server that ends with the test, and returns its URL.
-func startPerfServer(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
-	target, err := compose.ParseTarget("valkey:8.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	topology, err := compose.Native().Start(t.Context(), target, compose.Options{Log: t.Output()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := topology.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
-	return topology.URLs[0]
-}
 
 func TestOwnStores(t *testing.T) {
 	for _, own := range ownStores() {
 		t.Run(own.Name, func(t *testing.T) {
-			url, people := startPerfServer(t), newPeople(1, 1)
+			url, people := composetest.Start(t, "valkey:8.1").URLs[0], newPeople(1, 1)
 			store, err := own.Open(t.Context(), url, 4)
 			if err != nil {
 				t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/compose/composetest"
 	"github.com/toriibench/toriibench/results"
 	"github.com/toriibench/toriibench/store"
 )
@@ -115,22 +116,12 @@ func FuzzCommandStats(f *testing.F) {
 }
 
 func TestEveryVersionTellsItsCommands(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts servers")
-	}
 	for _, word := range []string{"redis:7.0", "redis:8.0", "valkey:8.0", "valkey:8.1", "valkey:9.1"} {
 		t.Run(word, func(t *testing.T) {
-			target, err := compose.ParseTarget(word)
-			if err != nil {
-				t.Fatal(err)
-			}
-			topology, err := compose.Native().Start(t.Context(), target, compose.Options{Log: t.Output()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer topology.Close(t.Context())
+			topology := composetest.Start(t, word)
 			for _, cl := range clients() {
 				c := &cellRun{topology: topology, cell: results.Cell{Settings: map[string]string{}}}
+				var err error
 				if c.storage, err = store.Open(t.Context(), store.Config{URLs: topology.URLs}, cl.dial); err != nil {
 					t.Fatal(err)
 				}
@@ -162,9 +153,6 @@ func TestEveryVersionTellsItsCommands(t *testing.T) {
 }
 
 func TestSomeoneElsesCountersAreLeftAlone(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
 	theirs := startSomeoneElses(t)
 	target, err := compose.ParseTarget(theirs.url())
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/compose/composetest"
 	"github.com/toriibench/toriibench/runner/load"
 	"github.com/toriibench/toriibench/store"
 	"github.com/toriibench/toriibench/store/goredis"
@@ -201,9 +201,6 @@ func TestASessionThatDiesTooEarlyIsFound(t *testing.T) {
 }
 
 func TestARefreshThatDropsTheTTLIsFound(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
 	immortal := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
 		out, err := next.Eval(ctx, s, keys, args...)
 		if s.Name == "session_refresh" && err == nil {
@@ -212,12 +209,7 @@ func TestARefreshThatDropsTheTTLIsFound(t *testing.T) {
 		}
 		return out, err
 	}}
-	server, err := compose.Native().Start(t.Context(), compose.Target{Engine: "redis", Topology: "standalone"}, compose.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close(context.Background())
-	cfg := store.Config{URLs: server.URLs}
+	cfg := store.Config{URLs: composetest.Start(t, "redis").URLs}
 
 	env := short(open(t, cfg, goredis.Dial))
 	env.Profile = "P3"

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/compose/composetest"
 	"github.com/toriibench/toriibench/runner/peers"
 )
 
@@ -22,19 +23,7 @@ import (
 // whose keys are there.
 func startServer(t *testing.T) (*compose.Topology, peers.Job) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
-	topology, err := compose.Native().Start(t.Context(), compose.Target{Engine: compose.Valkey, Version: "8.1", Topology: compose.Standalone},
-		compose.Options{Log: t.Output()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := topology.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	topology := composetest.Start(t, "valkey:8.1")
 	address, err := url.Parse(topology.URLs[0])
 	if err != nil {
 		t.Fatal(err)

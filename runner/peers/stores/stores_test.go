@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -13,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/compose/composetest"
 	"github.com/toriibench/toriibench/results"
 	"github.com/toriibench/toriibench/runner"
 )
@@ -21,29 +20,14 @@ import (
 // startServer starts a server that ends with the test.
 func startServer(t *testing.T) (url string, client *redis.Client) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
-	target, err := compose.ParseTarget("valkey:8.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	topology, err := compose.Native().Start(t.Context(), target, compose.Options{Log: t.Output()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := topology.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
-	options, err := redis.ParseURL(topology.URLs[0])
+	url = composetest.Start(t, "valkey:8.1").URLs[0]
+	options, err := redis.ParseURL(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client = redis.NewClient(options)
 	t.Cleanup(func() { client.Close() })
-	return topology.URLs[0], client
+	return url, client
 }
 
 // alice has logged in, for an hour.

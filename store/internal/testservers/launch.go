@@ -8,33 +8,14 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/compose/composetest"
 )
-
-// startTimeout bounds the start of a server, a download of it included.
-const startTimeout = 3 * time.Minute
 
 // launch starts a server as a plain process and returns its address.
 func launch(tb testing.TB, engine string, options []string) string {
 	tb.Helper()
-	target, err := compose.ParseTarget(engine)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
-	defer cancel()
-	topology, err := compose.Native().Start(ctx, target, compose.Options{Args: options, Log: tb.Output()})
-	if err != nil {
-		tb.Fatalf("start %s: %v", engine, err)
-	}
-	tb.Cleanup(func() {
-		if err := topology.Close(context.WithoutCancel(tb.Context())); err != nil {
-			tb.Errorf("stop %s: %v", engine, err)
-		}
-	})
-	u, err := url.Parse(topology.URLs[0])
+	u, err := url.Parse(composetest.Start(tb, engine, options...).URLs[0])
 	if err != nil {
 		tb.Fatalf("read the server's URL: %v", err)
 	}

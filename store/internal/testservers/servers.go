@@ -43,9 +43,6 @@ func Engines() []string {
 // "--maxmemory", "1mb". It skips the test under -short.
 func Start(tb testing.TB, engine string, options ...string) *Server {
 	tb.Helper()
-	if testing.Short() {
-		tb.Skip("starts a server")
-	}
 	s := &Server{Addr: launch(tb, engine, options), engine: engine}
 	pid, err := strconv.Atoi(s.Info(tb, "server")["process_id"])
 	if err != nil {
