@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,32 +28,30 @@ func lastFailure() map[string]func(ctx context.Context, b *store.BruteForce, n s
 
 func TestACrashLosesTheHintAndNeverTheLock(t *testing.T) {
 	for name, lock := range lastFailure() {
-		for n := 1; n <= 3; n++ {
-			for _, reaches := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/dies at command %d, which reaches the server: %t", name, n, reaches), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { crashLocking(t, lock, n, reaches) })
-				})
-			}
+		for _, d := range deaths(3) {
+			t.Run(name+"/"+d.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { crashLocking(t, lock, d) })
+			})
 		}
 	}
 }
 
-func crashLocking(t *testing.T, lock func(context.Context, *store.BruteForce, store.NewAttempt) error, n int, reaches bool) {
+func crashLocking(t *testing.T, lock func(context.Context, *store.BruteForce, store.NewAttempt) error, d death) {
 	t.Helper()
 	server := memory.NewServer(nil)
 	s := openHealthy(t, server)
 	cast.Populate(t, s)
 	fail(t, s.BruteForce, emailA, 4)
 	attempt := store.NewAttempt{Email: emailA, ID: store.NewAttemptID()}
-	err := lock(t.Context(), openMortal(t, server, n, reaches).BruteForce, attempt)
-	if (err == nil) != (n > 2) || err != nil && !errors.Is(err, store.ErrUnavailable) {
+	err := lock(t.Context(), openMortal(t, server, d).BruteForce, attempt)
+	if (err == nil) != (d.command > 2) || err != nil && !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("the caller was told %v", err)
 	}
-	recorded := n > 1 || reaches
+	recorded := d.command > 1 || d.reaches
 	if got := statusOf(t, s.BruteForce, emailA); got.Locked != recorded {
 		t.Errorf("the failure has reached the server: %t, but the status is %+v", recorded, got)
 	}
-	if hint, want := hintOf(t, s, user1), n > 2 || n == 2 && reaches; (hint != nil) != want {
+	if hint, want := hintOf(t, s, user1), d.command > 2 || d == (death{2, true}); (hint != nil) != want {
 		t.Errorf("the hint is %v, want one: %t", hint, want)
 	}
 	cast.WantConsistent(t, s, user1, user2)
@@ -78,27 +75,25 @@ func TestACrashWhileClearingIsMadeGoodByTheNext(t *testing.T) {
 		"clear":  func(b *store.BruteForce) error { _, err := b.Clear(t.Context(), emailA); return err },
 		"unlock": func(b *store.BruteForce) error { _, err := b.Unlock(t.Context(), emailA); return err },
 	} {
-		for n := 1; n <= 4; n++ {
-			for _, reaches := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/dies at command %d, which reaches the server: %t", name, n, reaches), func(t *testing.T) {
-					server := memory.NewServer(nil)
-					s := openHealthy(t, server)
-					cast.Populate(t, s)
-					fail(t, s.BruteForce, emailA, 5)
-					err := end(openMortal(t, server, n, reaches).BruteForce)
-					if (err == nil) != (n > 3) || err != nil && !errors.Is(err, store.ErrUnavailable) {
-						t.Errorf("the caller was told %v", err)
-					}
-					if got, want := statusOf(t, s.BruteForce, emailA), n == 1 && !reaches; got.Locked != want {
-						t.Errorf("status is %+v, want locked: %t", got, want)
-					}
-					_, err = s.BruteForce.Clear(t.Context(), emailA)
-					check(t, err)
-					if left := traces(t, s); len(left) > 0 || hintOf(t, s, user1) != nil {
-						t.Errorf("the next clearing leaves %v and the hint %v", left, hintOf(t, s, user1))
-					}
-				})
-			}
+		for _, d := range deaths(4) {
+			t.Run(name+"/"+d.String(), func(t *testing.T) {
+				server := memory.NewServer(nil)
+				s := openHealthy(t, server)
+				cast.Populate(t, s)
+				fail(t, s.BruteForce, emailA, 5)
+				err := end(openMortal(t, server, d).BruteForce)
+				if (err == nil) != (d.command > 3) || err != nil && !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("the caller was told %v", err)
+				}
+				if got, want := statusOf(t, s.BruteForce, emailA), d == (death{1, false}); got.Locked != want {
+					t.Errorf("status is %+v, want locked: %t", got, want)
+				}
+				_, err = s.BruteForce.Clear(t.Context(), emailA)
+				check(t, err)
+				if left := traces(t, s); len(left) > 0 || hintOf(t, s, user1) != nil {
+					t.Errorf("the next clearing leaves %v and the hint %v", left, hintOf(t, s, user1))
+				}
+			})
 		}
 	}
 }

@@ -180,36 +180,32 @@ func exploreCache(t *testing.T, filled []string, makers []func(src *records) cas
 // entries that are left lead to a copy that says otherwise. And to tell again
 // after the failure makes good for all of it.
 func TestAnInvalidationThatIsCutOffLeavesNoWayToTheOldUser(t *testing.T) {
-	for n := 1; n <= 3; n++ {
-		for _, reaches := range []bool{false, true} {
-			t.Run(fmt.Sprintf("command %d, arrives %t", n, reaches), func(t *testing.T) {
-				src, server := newRecords(row(user1, emailA, 1)), memory.NewServer(nil)
-				warm(t, server, src, emailA)
-				after := row(user1, emailB, 2)
-				src.write(after)
-				dying := openMortal(t, server, n, reaches).NewCache(src, cacheForOrder)
-				if err := dying.InvalidateUser(t.Context(), after, emailA); err == nil {
-					t.Fatal("the process has not died")
-				}
-				s := openHealthy(t, server)
-				if n > 1 || reaches {
-					wantLikeSource(t, s, src, emailA, emailB)
-				}
-				check(t, s.NewCache(src, cacheForOrder).InvalidateUser(t.Context(), after, emailA))
+	for _, d := range deaths(3) {
+		t.Run(d.String(), func(t *testing.T) {
+			src, server := newRecords(row(user1, emailA, 1)), memory.NewServer(nil)
+			warm(t, server, src, emailA)
+			after := row(user1, emailB, 2)
+			src.write(after)
+			dying := openMortal(t, server, d).NewCache(src, cacheForOrder)
+			if err := dying.InvalidateUser(t.Context(), after, emailA); err == nil {
+				t.Fatal("the process has not died")
+			}
+			s := openHealthy(t, server)
+			if d.command > 1 || d.reaches {
 				wantLikeSource(t, s, src, emailA, emailB)
-			})
-		}
+			}
+			check(t, s.NewCache(src, cacheForOrder).InvalidateUser(t.Context(), after, emailA))
+			wantLikeSource(t, s, src, emailA, emailB)
+		})
 	}
 }
 
 // A process that dies while it fills leaves nothing that a later reader minds.
 func TestAFillThatIsCutOffMisleadsNobody(t *testing.T) {
-	for n := 1; n <= 3; n++ {
-		for _, reaches := range []bool{false, true} {
-			src, server := newRecords(row(user1, emailA, 1)), memory.NewServer(nil)
-			dying := openMortal(t, server, n, reaches).NewCache(src, cacheForOrder)
-			_, _, _ = dying.UserByEmail(t.Context(), emailA) // A failed fill is no error.
-			wantLikeSource(t, openHealthy(t, server), src, emailA, emailB)
-		}
+	for _, d := range deaths(3) {
+		src, server := newRecords(row(user1, emailA, 1)), memory.NewServer(nil)
+		dying := openMortal(t, server, d).NewCache(src, cacheForOrder)
+		_, _, _ = dying.UserByEmail(t.Context(), emailA) // A failed fill is no error.
+		wantLikeSource(t, openHealthy(t, server), src, emailA, emailB)
 	}
 }

@@ -23,6 +23,24 @@ type mortal struct {
 	reaches bool
 }
 
+// death says when a process dies.
+type death struct {
+	command int // the fatal one, from 1 on
+	reaches bool
+}
+
+func (d death) String() string {
+	return fmt.Sprintf("dies at command %d, which reaches the server: %t", d.command, d.reaches)
+}
+
+// deaths are those at each command, from the first to the last.
+func deaths(last int) (all []death) {
+	for n := 1; n <= last; n++ {
+		all = append(all, death{n, false}, death{n, true})
+	}
+	return all
+}
+
 var errDead = errors.New("the process is dead")
 
 // step reports whether the command reaches the server, and whether its reply
@@ -59,13 +77,13 @@ func (m *mortal) Eval(ctx context.Context, script *store.Script, keys []string, 
 	return out, err
 }
 
-// openMortal opens a storage that dies at the n-th command after its opening.
-func openMortal(t *testing.T, server *memory.Server, n int, reaches bool) *store.RedisStorage {
+// openMortal opens a storage that dies at a command after its opening.
+func openMortal(t *testing.T, server *memory.Server, d death) *store.RedisStorage {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{URLs: []string{"memory"}},
 		func(ctx context.Context, cfg store.Config) (store.Driver, error) {
-			d, err := server.Dial(ctx, cfg)
-			return &mortal{Driver: d, left: n, reaches: reaches}, err
+			driver, err := server.Dial(ctx, cfg)
+			return &mortal{Driver: driver, left: d.command, reaches: d.reaches}, err
 		})
 	check(t, err)
 	return s
@@ -99,22 +117,20 @@ func TestACrashAnywhereIsHarmless(t *testing.T) {
 		cast.Create("3", emailB), cast.Create("3", emailC), cast.FindOrCreate(emailB), cast.FindOrCreate(emailA),
 		cast.Change(user1, emailB), cast.Change(user1, emailC), cast.Remove(user1), cast.Remove(user2),
 	} {
-		for n := 1; n < maxCommands; n++ {
-			for _, reaches := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/dies at command %d, which reaches the server: %t", op.Name, n, reaches), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { crash(t, op, n, reaches) })
-				})
-			}
+		for _, d := range deaths(maxCommands) {
+			t.Run(op.Name+"/"+d.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { crash(t, op, d) })
+			})
 		}
 	}
 }
 
-func crash(t *testing.T, op cast.Operation, n int, reaches bool) {
+func crash(t *testing.T, op cast.Operation, d death) {
 	t.Helper()
 	server := memory.NewServer(nil)
 	s := openHealthy(t, server)
 	token := cast.Populate(t, s)
-	err := op.Run(t.Context(), openMortal(t, server, n, reaches))
+	err := op.Run(t.Context(), openMortal(t, server, d))
 	if err != nil && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrConflict) {
 		t.Errorf("the caller was told %v", err)
 	}

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,22 +17,20 @@ func TestACrashWithLinksIsHarmless(t *testing.T) {
 		cast.Unlink(user1, "a"), cast.UnlinkUnlessLast(user1, "a"), cast.AddPasskey(user1, "c3"), cast.AddPasskey(user1, "c2"),
 		cast.DeletePasskey("c1"), cast.DeleteUnlessLast("c1"), cast.DeletePasskeys(user1), cast.Authenticate("c1"), cast.Remove(user1), cast.Remove(user2),
 	} {
-		for n := 1; n < maxCommands; n++ {
-			for _, reaches := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/dies at command %d, which reaches the server: %t", op.Name, n, reaches), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { crashWithLinks(t, op, n, reaches) })
-				})
-			}
+		for _, d := range deaths(maxCommands) {
+			t.Run(op.Name+"/"+d.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { crashWithLinks(t, op, d) })
+			})
 		}
 	}
 }
 
-func crashWithLinks(t *testing.T, op cast.Operation, n int, reaches bool) {
+func crashWithLinks(t *testing.T, op cast.Operation, d death) {
 	t.Helper()
 	server := memory.NewServer(nil)
 	s := openHealthy(t, server)
 	cast.PopulateLinks(t, s)
-	err := op.Run(t.Context(), openMortal(t, server, n, reaches))
+	err := op.Run(t.Context(), openMortal(t, server, d))
 	if err != nil && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrConflict) {
 		t.Errorf("the caller was told %v", err)
 	}
@@ -59,7 +56,7 @@ func TestAPendingLinkIsCompletedByWhoeverMeetsIt(t *testing.T) {
 			server := memory.NewServer(nil)
 			s := openHealthy(t, server)
 			cast.PopulateLinks(t, s)
-			if err := cast.Link(user1, "a/3").Run(t.Context(), openMortal(t, server, 2, true)); !errors.Is(err, store.ErrUnavailable) {
+			if err := cast.Link(user1, "a/3").Run(t.Context(), openMortal(t, server, death{2, true})); !errors.Is(err, store.ErrUnavailable) {
 				t.Fatalf("the caller was told %v", err)
 			}
 			if err := meet(s); err != nil && !errors.Is(err, store.ErrConflict) {

@@ -119,7 +119,7 @@ func TestWhatIsPendingIsNoWayToLogIn(t *testing.T) {
 	cast.Populate(t, s)
 	check(t, cast.Link(user1, "a/1").Run(t.Context(), s))
 	for _, op := range []cast.Operation{cast.Link(user1, "b/1"), cast.AddPasskey(user1, "c1")} {
-		if err := op.Run(t.Context(), openMortal(t, server, 1, true)); !errors.Is(err, store.ErrUnavailable) {
+		if err := op.Run(t.Context(), openMortal(t, server, death{1, true})); !errors.Is(err, store.ErrUnavailable) {
 			t.Fatalf("the caller was told %v", err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestWhatIsPendingCountsForAWhile(t *testing.T) {
 		s := openHealthy(t, server)
 		cast.Populate(t, s)
 		for i := range store.MaxOAuthAccounts {
-			_ = cast.Link(user1, fmt.Sprint("a/", i)).Run(t.Context(), openMortal(t, server, 1, true))
+			_ = cast.Link(user1, fmt.Sprint("a/", i)).Run(t.Context(), openMortal(t, server, death{1, true}))
 		}
 		if err := cast.Link(user1, "a/more").Run(t.Context(), s); !errors.Is(err, store.ErrTooMany) {
 			t.Errorf("error is %v, want %v", err, store.ErrTooMany)
