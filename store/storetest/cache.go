@@ -126,6 +126,12 @@ func wantCached(h *harness, c *store.Cache, u store.User, fromSource bool) {
 	h.Helper()
 	got, ok, err := c.User(h.Context(), u.ID)
 	h.must(err)
+	wantFound(h, got, ok, u, fromSource)
+}
+
+// wantFound compares what was read through the cache.
+func wantFound(h *harness, got store.CachedUser, ok bool, u store.User, fromSource bool) {
+	h.Helper()
 	if diff := cmp.Diff(u, got.User); !ok || diff != "" {
 		h.Errorf("found: %t, difference (-want +got):\n%s", ok, diff)
 	}
@@ -201,13 +207,17 @@ func cacheTTL(h *harness) {
 	}
 }
 
-func cacheCoalesce(h *harness) {
+func cacheCoalesce(h *harness) { wantOneLoad(h, wantCached) }
+
+// wantOneLoad lets many miss at once, and expects one to ask the source for all.
+func wantOneLoad(h *harness, want func(h *harness, c *store.Cache, u store.User, fromSource bool)) {
+	h.Helper()
 	src := newSource(someone(1))
 	c := h.NewCache(src, store.CacheOptions{})
 	answer := src.hold()
 	var readers sync.WaitGroup
 	for range h.opts.Workers {
-		readers.Go(func() { wantCached(h, c, someone(1), true) })
+		readers.Go(func() { want(h, c, someone(1), true) })
 	}
 	h.eventually("all have missed", func() bool { return c.Stats().Misses == int64(h.opts.Workers) })
 	// The last to miss is about to join; nothing tells from outside that it has.

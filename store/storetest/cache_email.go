@@ -29,12 +29,7 @@ func wantCachedByEmail(h *harness, c *store.Cache, u store.User, fromSource bool
 	h.Helper()
 	got, ok, err := c.UserByEmail(h.Context(), u.Email)
 	h.must(err)
-	if diff := cmp.Diff(u, got.User); !ok || diff != "" {
-		h.Errorf("found: %t, difference (-want +got):\n%s", ok, diff)
-	}
-	if got.FromSource != fromSource {
-		h.Errorf("from source: %t, want %t", got.FromSource, fromSource)
-	}
+	wantFound(h, got, ok, u, fromSource)
 }
 
 // wantNobody reads by email and finds nobody.
@@ -195,20 +190,4 @@ func cacheNoEmails(h *harness) {
 	wantCached(h, c, someone(1), false)
 }
 
-func cacheEmailCoalesce(h *harness) {
-	src := newSource(someone(1))
-	c := h.NewCache(src, store.CacheOptions{})
-	answer := src.hold()
-	var readers sync.WaitGroup
-	for range h.opts.Workers {
-		readers.Go(func() { wantCachedByEmail(h, c, someone(1), true) })
-	}
-	h.eventually("all have missed", func() bool { return c.Stats().Misses == int64(h.opts.Workers) })
-	// The last to miss is about to join; nothing tells from outside that it has.
-	elapse(time.Now().Add(20 * time.Millisecond))
-	close(answer)
-	readers.Wait()
-	if got := c.Stats(); got.Loads != 1 || got.Coalesced != int64(h.opts.Workers)-1 {
-		h.Errorf("%d loads and %d coalesced, want 1 and %d", got.Loads, got.Coalesced, h.opts.Workers-1)
-	}
-}
+func cacheEmailCoalesce(h *harness) { wantOneLoad(h, wantCachedByEmail) }
