@@ -11,31 +11,35 @@ import (
 )
 
 // SessionChurn is the life of sessions: log in, validate many times, refresh,
-// log out, log out everywhere.
+// log out, log out everywhere; and of the one-time tokens that go by mail.
 func SessionChurn() Scenario {
 	return Scenario{
 		Name:       "session-churn",
-		About:      "Logins, many validations, refreshes and logouts over a live population: what a request pays for its session.",
+		About:      "Logins, many validations, refreshes, logouts and one-time tokens over a live population: what a request pays for its session.",
 		Operations: churnNames[:],
 		Headline:   "validate",
 		Rate:       8000,
 		Population: 20000,
 		Check: func(env Env) error {
-			_, err := churnMix(env.Profile)
-			return err
+			m, err := churnMix(env.Profile)
+			if err != nil {
+				return err
+			}
+			return checkTokens(env, m)
 		},
 		Need: churnNeed,
 		New:  newChurn,
 	}
 }
 
-// churnNeed counts the sessions that the traffic adds, as if none ever ended.
+// churnNeed counts the sessions and tokens that the traffic adds, as if none ever
+// ended, and a token as large as a session.
 func churnNeed(env Env) int64 {
 	m, err := churnMix(env.Profile)
 	if err != nil {
 		return 0 // Check refuses it.
 	}
-	added := (env.warmedUp().Count() + env.measured().Count()) * (m[churnLogin] + m[churnCreate]) / 100
+	added := (env.warmedUp().Count() + env.measured().Count()) * (m[churnLogin] + m[churnCreate] + m[churnTokenIssue]) / 100
 	return (int64(env.Population) + int64(added)) * bytesPerSession
 }
 
@@ -50,11 +54,15 @@ const (
 	churnLogout
 	churnList
 	churnRevoke
+	churnTokenIssue
+	churnTokenVerify
+	churnTokenMiss
 	churnKinds
 )
 
 var churnNames = [churnKinds]string{
 	"validate", "validate-miss", "refresh", "login", "login-fail", "create", "logout", "list", "revoke-all",
+	"token-issue", "token-verify", "token-miss",
 }
 
 // mix gives the share of each kind of operation in percent.
@@ -62,21 +70,42 @@ type mix [churnKinds]float64
 
 // churnMix returns the traffic mix of a profile. The shares are those of a
 // steady consumer site (P1), sliding sessions touched at most every five minutes
-// (P2), a touch on every request (P3) and a Monday-morning login storm (P4). The
-// profiles' share of one-time tokens, which the store does not have yet, is
-// counted as validations; list and revoke-all share one figure, half each.
+// (P2), a touch on every request (P3) and a Monday-morning login storm (P4).
+// List and revoke-all share one figure of the profile, half each. Half of its
+// operations on one-time tokens issue one, and a tenth present one that must be
+// refused.
 func churnMix(profile string) (mix, error) {
 	mixes := map[string]mix{
-		"P1": {churnValidate: 98.5, churnMiss: 1, churnLogin: 0.15, churnLoginFail: 0.10, churnLogout: 0.08, churnList: 0.01, churnRevoke: 0.01, churnCreate: 0.15},
-		"P2": {churnValidate: 92.45, churnMiss: 1, churnRefresh: 6, churnLogin: 0.15, churnLoginFail: 0.10, churnLogout: 0.08, churnList: 0.01, churnRevoke: 0.01, churnCreate: 0.20},
-		"P3": {churnValidate: 49.5, churnMiss: 0.5, churnRefresh: 49.55, churnLogin: 0.15, churnLoginFail: 0.10, churnLogout: 0.10, churnList: 0.025, churnRevoke: 0.025, churnCreate: 0.05},
-		"P4": {churnValidate: 62.3, churnMiss: 3, churnRefresh: 3, churnLogin: 22, churnLoginFail: 6, churnLogout: 1, churnList: 0.1, churnRevoke: 0.1, churnCreate: 2.5},
+		"P1": {
+			churnValidate: 98.4, churnMiss: 1, churnLogin: 0.15, churnLoginFail: 0.10, churnCreate: 0.15, churnLogout: 0.08,
+			churnList: 0.01, churnRevoke: 0.01, churnTokenIssue: 0.05, churnTokenVerify: 0.04, churnTokenMiss: 0.01,
+		},
+		"P2": {
+			churnValidate: 92.5, churnMiss: 1, churnRefresh: 6, churnLogin: 0.15, churnLoginFail: 0.10, churnCreate: 0.10, churnLogout: 0.08,
+			churnList: 0.01, churnRevoke: 0.01, churnTokenIssue: 0.025, churnTokenVerify: 0.02, churnTokenMiss: 0.005,
+		},
+		"P3": {
+			churnValidate: 49.5, churnMiss: 0.5, churnRefresh: 49.5, churnLogin: 0.15, churnLoginFail: 0.10, churnCreate: 0.05, churnLogout: 0.10,
+			churnList: 0.025, churnRevoke: 0.025, churnTokenIssue: 0.025, churnTokenVerify: 0.02, churnTokenMiss: 0.005,
+		},
+		"P4": {
+			churnValidate: 60, churnMiss: 3, churnRefresh: 3, churnLogin: 22, churnLoginFail: 6, churnCreate: 2.5, churnLogout: 1,
+			churnList: 0.1, churnRevoke: 0.1, churnTokenIssue: 1.15, churnTokenVerify: 0.92, churnTokenMiss: 0.23,
+		},
 	}
 	m, ok := mixes[profile]
 	if !ok {
 		return mix{}, fmt.Errorf("unknown profile %q: there are P1 (steady), P2 (sliding), P3 (touch on every request), P4 (login storm)", profile)
 	}
 	return m, nil
+}
+
+// bounds adds the shares up.
+func (m mix) bounds() mix {
+	for kind := 1; kind < churnKinds; kind++ {
+		m[kind] += m[kind-1]
+	}
+	return m
 }
 
 // DefaultProfile is the mix that session-churn runs unless told otherwise: it is
@@ -91,7 +120,7 @@ type churn struct {
 	pop  population
 	plan *churnPlan
 	inv  struct {
-		found, gone, payload, refresh, listed, ttl *Invariant
+		found, gone, payload, refresh, listed, once, ttl *Invariant
 	}
 }
 
@@ -112,6 +141,7 @@ func newChurn(env Env) (*Workload, error) {
 	c.inv.payload = inv.add("payload-belongs-to-the-token")
 	c.inv.refresh = inv.add("no-refresh-lost")
 	c.inv.listed = inv.add("list-agrees-with-logins")
+	c.inv.once = inv.add("token-verifies-once")
 	c.inv.ttl = inv.add("every-session-has-a-ttl")
 	return &Workload{
 		Traffic:    c,
@@ -131,6 +161,7 @@ func (c *churn) settings() map[string]string {
 		"population": strconv.Itoa(c.env.Population) + " sessions of " + strconv.Itoa(len(c.pop.accounts)) + " users",
 		"popularity": c.plan.popular.String(),
 		"records":    sizeSpec,
+		"tokens":     fmt.Sprintf("magic links and email verifications, half each, one in %d never used; %d under way at the start", unreadMails, c.plan.mails.planned),
 	}
 }
 
@@ -151,6 +182,9 @@ func (c *churn) load(ctx context.Context, st *store.RedisStorage) error {
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := c.loadTokens(ctx, st); err != nil {
 		return err
 	}
 	return c.pop.verify(ctx, st, 10)
@@ -176,6 +210,10 @@ func (c *churn) Do(ctx context.Context, op *load.Op) (int, error) {
 		return c.logout(ctx, op)
 	case churnList:
 		return op.Kind, c.list(ctx, c.pop.session(op.Subject).account)
+	case churnTokenIssue:
+		return c.issueToken(ctx, op)
+	case churnTokenVerify, churnTokenMiss:
+		return c.presentToken(ctx, op)
 	default:
 		return op.Kind, c.revoke(ctx, c.pop.session(op.Subject).account)
 	}
@@ -351,7 +389,7 @@ func (c *churn) revoke(ctx context.Context, a *account) error {
 }
 
 // checkRest looks at what is left when all traffic has ended: the lists of every
-// tenth user, and times to live.
+// tenth user, one-time tokens, and times to live.
 func (c *churn) checkRest(ctx context.Context) error {
 	err := loading(ctx, (len(c.pop.accounts)+9)/10, nil, func(ctx context.Context, i int) error {
 		if err := c.list(ctx, c.pop.accounts[10*i]); err != nil {
@@ -360,6 +398,9 @@ func (c *churn) checkRest(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := c.checkTokens(ctx); err != nil {
 		return err
 	}
 	return c.checkTTLs(ctx)

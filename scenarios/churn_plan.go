@@ -24,6 +24,7 @@ type churnPlan struct {
 	rank map[uint64]int
 	// visits use one session each.
 	visits visits
+	mails  mailbox
 }
 
 type freshSession struct {
@@ -35,14 +36,15 @@ type freshSession struct {
 const thinkTime = 250 * time.Millisecond
 
 func newChurnPlan(pop *population, m mix, rng *rand.Rand) *churnPlan {
-	p := &churnPlan{pop: pop, rng: rng, popular: newZipf(0.99, pop.size), rank: make(map[uint64]int, pop.size), visits: visits{}}
-	sum := 0.0
-	for i, share := range m {
-		sum += share
-		p.bounds[i] = sum
+	p := &churnPlan{
+		pop: pop, rng: rng, popular: newZipf(0.99, pop.size), bounds: m.bounds(),
+		rank: make(map[uint64]int, pop.size), visits: visits{},
 	}
 	for n := range pop.size {
 		p.place(uint64(n))
+	}
+	for range min(1+pop.size/sessionsPerMail, mailsKept) {
+		p.mails.send(rng, pop.accounts)
 	}
 	return p
 }
@@ -63,6 +65,12 @@ func (p *churnPlan) next(op *load.Op) {
 		op.Subject = p.used(op)
 		// Its user's sessions planned so far leave the open ones as they are met.
 		p.pop.session(op.Subject).account.revokedBelow = uint64(p.pop.size)
+	case churnTokenIssue:
+		op.Subject = p.mails.send(p.rng, p.pop.accounts)
+	case churnTokenVerify:
+		op.Subject = p.mails.read()
+	case churnTokenMiss:
+		op.Subject = p.mails.misuse(p.rng, op.Param%misuses)
 	default:
 		op.Subject = p.used(op)
 	}

@@ -136,7 +136,7 @@ func TestAVisitUsesOneSession(t *testing.T) {
 			used[op.Visit] = op.Subject
 			logins++
 			continue
-		case churnMiss, churnLoginFail:
+		case churnMiss, churnLoginFail, churnTokenIssue, churnTokenVerify, churnTokenMiss:
 			continue // They present what is no session of the visit.
 		case churnLogout:
 			if ended[op.Subject] {
