@@ -138,6 +138,19 @@ func needTwoCPUs(t *testing.T) {
 	}
 }
 
+// onlyResult reads the only file of a folder.
+func onlyResult[P results.Perf | results.PerfStores](t *testing.T, folder string) (p P) {
+	t.Helper()
+	data, err := os.ReadFile(onlyRun(t, folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 func TestPerf(t *testing.T) {
 	needTwoCPUs(t)
 	out := t.TempDir()
@@ -149,18 +162,7 @@ func TestPerf(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &told); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(out, "*.json"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("files %v, %v", files, err)
-	}
-	data, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var written results.Perf
-	if err := json.Unmarshal(data, &written); err != nil {
-		t.Fatal(err)
-	}
+	written := onlyResult[results.Perf](t, out)
 	if diff := cmp.Diff(told, written); diff != "" {
 		t.Errorf("what is written is not what is told: %s", diff)
 	}

@@ -3,10 +3,7 @@ package runner
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -69,23 +66,6 @@ func perfStores(ctx context.Context, others []StorePeer, args ...string) outcome
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
-// onlyResult reads the only file of a folder.
-func onlyResult(t *testing.T, folder string) (r results.PerfStores) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "*"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("files %v, %v", files, err)
-	}
-	data, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 func TestPerfStores(t *testing.T) {
 	needTwoCPUs(t)
 	out := t.TempDir()
@@ -99,7 +79,7 @@ func TestPerfStores(t *testing.T) {
 	if got.code != exitNoProof {
 		t.Fatalf("exit code %d: %s", got.code, got.stderr)
 	}
-	r := onlyResult(t, out)
+	r := onlyResult[results.PerfStores](t, out)
 	if !r.Complete || len(r.Stores) != 5 || len(r.Failed) != 4 || len(r.Memory) != 0 {
 		t.Fatalf("complete %t, %d stores, %d weighed, failed: %q", r.Complete, len(r.Stores), len(r.Memory), r.Failed)
 	}
@@ -135,7 +115,7 @@ func TestPerfStoresWeighs(t *testing.T) {
 	if got.code != exitNoProof {
 		t.Fatalf("exit code %d: %s", got.code, got.stderr)
 	}
-	r := onlyResult(t, out)
+	r := onlyResult[results.PerfStores](t, out)
 	if len(r.Memory) != 1 || len(r.Memory[0].Samples) != weighings || len(r.Failed) != weighings {
 		t.Fatalf("%+v, failed: %q", r.Memory, r.Failed)
 	}
@@ -159,7 +139,7 @@ func TestInterruptedPerfStoresKeepsWhatItHas(t *testing.T) {
 	if got.code != exitInterrupted {
 		t.Fatalf("exit code %d: %s", got.code, got.stderr)
 	}
-	r := onlyResult(t, out)
+	r := onlyResult[results.PerfStores](t, out)
 	if r.Complete || r.Reason == "" || len(r.Stores[0].Operations) != 4 || len(r.Failed) > 0 || len(r.Memory) > 0 {
 		t.Errorf("complete %t, reason %q, %d operations, failed %q", r.Complete, r.Reason, len(r.Stores[0].Operations), r.Failed)
 	}
