@@ -8,21 +8,13 @@ import (
 	"github.com/toriibench/toriibench/store/internal/testservers"
 )
 
-func TestDriver(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Run(t, engine, goredis.Dial) })
-	}
-}
+func TestDriver(t *testing.T) { drivertest.OnEach(t, goredis.Dial, drivertest.Run) }
 
 func TestFakedServer(t *testing.T) {
 	drivertest.Faked(t, goredis.Dial, drivertest.Traits{})
 }
 
-func TestScriptsMatchTheirTwins(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Twins(t, engine, goredis.Dial) })
-	}
-}
+func TestScriptsMatchTheirTwins(t *testing.T) { drivertest.OnEach(t, goredis.Dial, drivertest.Twins) }
 
 func TestCluster(t *testing.T) {
 	for _, engine := range testservers.Engines() {
@@ -31,35 +23,15 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-func TestReplicas(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Replicated(t, engine, goredis.Dial) })
-	}
-}
+func TestReplicas(t *testing.T) { drivertest.OnEach(t, goredis.Dial, drivertest.Replicated) }
 
-func TestSentinels(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Sentinel(t, engine, goredis.Dial) })
-	}
-}
+func TestSentinels(t *testing.T) { drivertest.OnEach(t, goredis.Dial, drivertest.Sentinel) }
 
-func TestDurable(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Durable(t, engine, goredis.Dial) })
-	}
-}
+func TestDurable(t *testing.T) { drivertest.OnEach(t, goredis.Dial, drivertest.Durable) }
 
-func TestSecured(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Secured(t, engine, goredis.Dial) })
-	}
-}
+func TestSecured(t *testing.T) { drivertest.OnEach(t, goredis.Dial, drivertest.Secured) }
 
-func TestSecrets(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Secrets(t, engine, goredis.Dial) })
-	}
-}
+func TestSecrets(t *testing.T) { drivertest.OnEach(t, goredis.Dial, drivertest.Secrets) }
 
 func TestCutConnections(t *testing.T) {
 	for _, engine := range testservers.Engines() {

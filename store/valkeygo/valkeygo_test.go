@@ -8,21 +8,13 @@ import (
 	"github.com/toriibench/toriibench/store/valkeygo"
 )
 
-func TestDriver(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Run(t, engine, valkeygo.Dial) })
-	}
-}
+func TestDriver(t *testing.T) { drivertest.OnEach(t, valkeygo.Dial, drivertest.Run) }
 
 func TestFakedServer(t *testing.T) {
 	drivertest.Faked(t, valkeygo.Dial, drivertest.Traits{Multiplexed: true})
 }
 
-func TestScriptsMatchTheirTwins(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Twins(t, engine, valkeygo.Dial) })
-	}
-}
+func TestScriptsMatchTheirTwins(t *testing.T) { drivertest.OnEach(t, valkeygo.Dial, drivertest.Twins) }
 
 func TestCluster(t *testing.T) {
 	for _, engine := range testservers.Engines() {
@@ -31,35 +23,15 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-func TestReplicas(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Replicated(t, engine, valkeygo.Dial) })
-	}
-}
+func TestReplicas(t *testing.T) { drivertest.OnEach(t, valkeygo.Dial, drivertest.Replicated) }
 
-func TestSentinels(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Sentinel(t, engine, valkeygo.Dial) })
-	}
-}
+func TestSentinels(t *testing.T) { drivertest.OnEach(t, valkeygo.Dial, drivertest.Sentinel) }
 
-func TestDurable(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Durable(t, engine, valkeygo.Dial) })
-	}
-}
+func TestDurable(t *testing.T) { drivertest.OnEach(t, valkeygo.Dial, drivertest.Durable) }
 
-func TestSecured(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Secured(t, engine, valkeygo.Dial) })
-	}
-}
+func TestSecured(t *testing.T) { drivertest.OnEach(t, valkeygo.Dial, drivertest.Secured) }
 
-func TestSecrets(t *testing.T) {
-	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Secrets(t, engine, valkeygo.Dial) })
-	}
-}
+func TestSecrets(t *testing.T) { drivertest.OnEach(t, valkeygo.Dial, drivertest.Secrets) }
 
 func TestCutConnections(t *testing.T) {
 	for _, engine := range testservers.Engines() {

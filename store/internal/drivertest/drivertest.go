@@ -15,6 +15,14 @@ import (
 	"github.com/toriibench/toriibench/store/internal/testservers"
 )
 
+// OnEach runs a test of a driver for every engine.
+func OnEach(t *testing.T, dial store.Dial, test func(t *testing.T, engine string, dial store.Dial)) {
+	t.Helper()
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) { test(t, engine, dial) })
+	}
+}
+
 // Run runs all that needs a standalone server of the engine.
 func Run(t *testing.T, engine string, dial store.Dial) {
 	t.Helper()
