@@ -5,8 +5,8 @@ import "strings"
 // ACLRules returns, in the words of ACL SETUSER, what a user must be allowed who
 // does all that the store does as cfg says, through either driver, and nothing
 // more: the keys under its prefix, and commands. A command inside a script counts
-// as the user's own. Of cfg only the deployment, ReadFrom, the database and the
-// prefix matter. Replicas need the user too: servers do not replicate users.
+// as the user's own. Of cfg the deployment, ReadFrom, the database, the prefix,
+// WaitReplicas and ClientCacheSize matter. Replicas need the user too: servers do not replicate users.
 //
 // SCAN tells the names of other keys; it is for Sessions.CleanupExpired, Keys and
 // DeleteAll. AUTH and HELLO are allowed to everybody.
@@ -36,7 +36,7 @@ func (cfg Config) commands() []string {
 		all = append(all, "wait")
 	}
 	if cfg.ClientCacheSize > 0 {
-		all = append(all, "client|caching", "client|tracking", "exec", "multi")
+		all = append(all, "client|caching", "client|tracking", "exec", "multi", "strlen")
 	}
 	if !cfg.ClusterMode {
 		return all

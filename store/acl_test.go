@@ -38,6 +38,8 @@ func TestACLRules(t *testing.T) {
 		"sentinels":       {Config{MasterName: "m", ReadFrom: ReadFromAny}, " +role"},
 		"cluster":         {Config{ClusterMode: true}, " +asking +cluster|shards +cluster|slots"},
 		"cluster's reads": {Config{ClusterMode: true, ReadFrom: ReadFromAny}, " +asking +cluster|shards +cluster|slots +command +readonly"},
+		"waits":           {Config{WaitReplicas: 1}, " +wait"},
+		"copies":          {Config{ClientCacheSize: 1}, " +client|caching +client|tracking +exec +multi +strlen"},
 	} {
 		if got := c.cfg.ACLRules(); got != plain+c.more {
 			t.Errorf("%s: %q, want %q more than %q", name, got, c.more, plain)

@@ -72,6 +72,30 @@ func put(tb testing.TB, c *store.Cache, u store.User) {
 	}
 }
 
+// A user with few rights may do all that copies need.
+func TestLocalCopiesAsAUserWithFewRights(t *testing.T) {
+	for _, engine := range testservers.Engines() {
+		t.Run(engine, func(t *testing.T) {
+			server := testservers.Start(t, engine)
+			cfg := localConfig(1<<20, time.Minute, []*testservers.Server{server})
+			command := []string{"ACL", "SETUSER", "few", "on", ">secret"}
+			server.Do(t, append(command, strings.Fields(cfg.ACLRules())...)...)
+			cfg.Username, cfg.Password = "few", "secret"
+			c := openWith(t, cfg).NewCache(nil, store.CacheOptions{})
+			put(t, c, numbered(1, 5))
+			if got := lookup(t, c, "usr_1"); got != 5 {
+				t.Errorf("version %d, want 5", got)
+			}
+			if err := c.InvalidateUser(t.Context(), numbered(1, 6)); err != nil {
+				t.Errorf("invalidate: %v", err)
+			}
+			for _, refused := range server.ACLLog(t) {
+				t.Errorf("the rules lack %s %s", refused["reason"], refused["object"])
+			}
+		})
+	}
+}
+
 // The whole suite holds with copies in this process.
 func TestConformanceWithLocalCopies(t *testing.T) {
 	for _, engine := range testservers.Engines() {
@@ -140,7 +164,7 @@ func TestLocalCopiesSaveRoundTripsForUsersAlone(t *testing.T) {
 // A Trace has the command that reads an entry, but nobody sees when the library
 // writes it, and a copy is no command.
 func TestATraceCountsWhatWasNotLocal(t *testing.T) {
-	c := openLocal(t, 1<<20, time.Minute, testservers.Start(t, testservers.Engines()[1])).NewCache(nil, store.CacheOptions{})
+	c := openLocal(t, 1<<20, time.Minute, testservers.Start(t, testservers.Engines()[0])).NewCache(nil, store.CacheOptions{})
 	put(t, c, numbered(1, 1))
 	for i, want := range []store.Trace{{Commands: 1, Unseen: 1}, {}} {
 		var got store.Trace
@@ -182,7 +206,7 @@ func TestOwnWritesAreReadAtOnceDespiteLocalCopies(t *testing.T) {
 
 // Copies are pushed out when there is no more room for them.
 func TestLocalCopiesAreBounded(t *testing.T) {
-	server := testservers.Start(t, testservers.Engines()[1])
+	server := testservers.Start(t, testservers.Engines()[0])
 	const size, users = 200_000, 2000
 	c := openLocal(t, size, time.Minute, server).NewCache(nil, store.CacheOptions{})
 	for i := range users {
@@ -202,7 +226,7 @@ func TestLocalCopiesAreBounded(t *testing.T) {
 // A server that has fallen silent tells of no change. Copies are served for their
 // life, and no longer.
 func TestLocalCopiesEndThoughTheServerIsSilent(t *testing.T) {
-	server := testservers.Start(t, testservers.Engines()[1])
+	server := testservers.Start(t, testservers.Engines()[0])
 	const life = time.Second
 	c := openLocal(t, 1<<20, life, server).NewCache(nil, store.CacheOptions{})
 	put(t, c, numbered(1, 1))
@@ -236,7 +260,7 @@ func TestLocalCopiesEndThoughTheServerIsSilent(t *testing.T) {
 // The library hands the canceled context of the caller who reads an entry to all
 // who wait for the same one.
 func TestACallerWhoGivesUpTakesNobodyAlong(t *testing.T) {
-	server := testservers.Start(t, testservers.Engines()[1])
+	server := testservers.Start(t, testservers.Engines()[0])
 	c := openLocal(t, 1<<20, time.Minute, server).NewCache(nil, store.CacheOptions{})
 	put(t, c, numbered(1, 1))
 	server.Stall(t)
