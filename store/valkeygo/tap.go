@@ -117,7 +117,7 @@ func (t *tap) dial(ctx context.Context, addr string, dialer *net.Dialer, secure 
 	if err != nil {
 		return nil, err
 	}
-	return &tapped{Conn: wire.Guard(conn), tap: t}, nil
+	return newTapped(wire.Guard(conn), t), nil
 }
 
 // tapped is a connection that its tap sees. Reading and writing have a goroutine
@@ -130,6 +130,14 @@ type tapped struct {
 	read []byte
 	open int
 }
+
+func newTapped(conn net.Conn, t *tap) *tapped {
+	// The first line stands behind the end of none.
+	return &tapped{Conn: conn, tap: t, read: []byte(lineEnd), open: len(lineEnd)}
+}
+
+// lineEnd ends the lines of RESP.
+const lineEnd = "\r\n"
 
 // manyCommands is from how many bytes on a Write is worth its system call: a
 // dozen of reads.
@@ -158,11 +166,12 @@ func (c *tapped) Read(b []byte) (int, error) {
 }
 
 // count counts the redirections in what was read, each of which the library
-// follows. No value that the store writes has bytes like theirs.
+// follows. Only a line that begins like one is taken for one: a value with such a
+// line in it would be too, and what clients say of themselves has no lines.
 func (c *tapped) count(b []byte) {
 	c.read = append(c.read[:c.open], b...)
 	begun := 0
-	for _, word := range []string{"-MOVED ", "-ASK "} {
+	for _, word := range []string{lineEnd + "-MOVED ", lineEnd + "-ASK "} {
 		if n := bytes.Count(c.read, []byte(word)); n > 0 {
 			c.tap.redirects.Add(int64(n))
 		}
