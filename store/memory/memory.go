@@ -63,9 +63,12 @@ func Dial(ctx context.Context, cfg store.Config) (store.Driver, error) {
 	return NewServer(nil).Dial(ctx, cfg)
 }
 
-// Dial opens a driver on the server's keyspace. It is a store.Dial and never
-// fails.
-func (s *Server) Dial(context.Context, store.Config) (store.Driver, error) {
+// Dial opens a driver on the server's keyspace. It is a store.Dial, and refuses
+// WaitReplicas, of which it has none, as an ErrInvalid.
+func (s *Server) Dial(_ context.Context, cfg store.Config) (store.Driver, error) {
+	if cfg.WaitReplicas > 0 {
+		return nil, fmt.Errorf("%w: WaitReplicas: %d, but memory has no replicas; set it to 0", store.ErrInvalid, cfg.WaitReplicas)
+	}
 	return &driver{server: s, twins: twins()}, nil
 }
 
@@ -95,14 +98,35 @@ func (d *driver) Get(ctx context.Context, keys ...string) ([]string, error) {
 }
 
 // Lookup reads a text and then a field of a hash. Others may come between the
-// two, as on a server.
+// two, as on a server, which refuses what is of another type, too.
 func (d *driver) Lookup(ctx context.Context, key, hash, field string) (text, value string, err error) {
-	text, err = locked(ctx, d, func(t *turn) string { text, _ := t.get(key); return text })
+	text, err = d.read(ctx, "GET", key, func(e entry) (string, bool) { return e.text, e.members == nil && e.fields == nil })
 	if err != nil {
 		return "", "", err
 	}
-	value, err = locked(ctx, d, func(t *turn) string { value, _ := t.hget(hash, field); return value })
+	value, err = d.read(ctx, "HGET", hash, func(e entry) (string, bool) { return e.fields[field], e.fields != nil })
 	return text, value, err
+}
+
+// read looks at what lies under a key, where fits says whether it is of the
+// command's type.
+func (d *driver) read(ctx context.Context, command, key string, look func(entry) (value string, fits bool)) (string, error) {
+	type found struct {
+		value string
+		fits  bool
+	}
+	got, err := locked(ctx, d, func(t *turn) (f found) {
+		e, there := t.find(key)
+		if !there {
+			return found{fits: true}
+		}
+		f.value, f.fits = look(e)
+		return f
+	})
+	if err == nil && !got.fits {
+		err = store.ReplyError(command, "WRONGTYPE Operation against a key holding the wrong kind of value")
+	}
+	return got.value, err
 }
 
 // Eval runs the script's version in Go.

@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -63,5 +64,31 @@ func TestEveryScriptHasATwin(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestLookupRefusesAnotherType(t *testing.T) {
+	d, err := memory.Dial(t.Context(), store.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]*store.Script{}
+	for _, script := range store.Scripts() {
+		all[script.Name] = script
+	}
+	if _, err := d.Eval(t.Context(), all["schema_mark"], []string{"text"}, "2"); err != nil {
+		t.Fatal(err)
+	}
+	if text, value, err := d.Lookup(t.Context(), "text", "absent", "f"); text != "2" || value != "" || err != nil {
+		t.Errorf("got %q, %q and %v", text, value, err)
+	}
+	if _, _, err := d.Lookup(t.Context(), "text", "text", "f"); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("a text read as a hash: %v, want ErrCorrupt as from a server", err)
+	}
+}
+
+func TestMemoryHasNoReplicas(t *testing.T) {
+	if _, err := store.Open(t.Context(), store.Config{URLs: []string{"memory"}, WaitReplicas: 1}, memory.Dial); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("waiting for a replica: %v, want ErrInvalid", err)
 	}
 }
