@@ -41,6 +41,10 @@ func TestConfigFromEnv(t *testing.T) {
 			map[string]string{"URL": "redis://u:p@h/3?timeout=1s", "PASSWORD": "q,r", "DATABASE": "0", "TIMEOUT": "2s", "TLS_ENABLED": "true"},
 			Config{URLs: []string{"h"}, Username: "u", Password: "q,r", Timeout: 2 * time.Second, TLSEnabled: true},
 		},
+		"a variable that says no over the URL's yes": {
+			map[string]string{"URL": "redis://h?lockout_disabled=true", "LOCKOUT_DISABLED": "false"},
+			Config{URLs: []string{"h"}},
+		},
 		"seeds with blanks": {
 			map[string]string{"URLS": "h1:1, h2:2", "CLUSTER_MODE": "true", "READ_FROM": "replica"},
 			Config{URLs: []string{"h1:1", "h2:2"}, ClusterMode: true, ReadFrom: ReadFromReplica},
@@ -105,6 +109,7 @@ func TestConfigFromEnvNamesTheVariable(t *testing.T) {
 		{map[string]string{"URL": "redis+cluster://h", "CLUSTER_MODE": "false"}, "TORII_REDIS_CLUSTER_MODE: false, but"},
 		{map[string]string{"URLS": "rediss://h", "TLS_ENABLED": "false"}, "TORII_REDIS_TLS_ENABLED: false, but"},
 		{map[string]string{"URLS": "rediss://h,rediss://i", "CLUSTER_MODE": "1", "TLS_ENABLED": "false"}, "TORII_REDIS_TLS_ENABLED: false, but"},
+		{map[string]string{"URLS": "h", "TLS_ENABLED": "false", "TLS_SERVER_NAME": "n"}, "TORII_REDIS_TLS_ENABLED: false, but files or a server's name"},
 		{map[string]string{"URLS": "h", "TLS_ENABLED": "yes"}, "TORII_REDIS_TLS_ENABLED: give true or false"},
 		{map[string]string{"URLS": "h", "MASTER_NAME": "a b"}, "TORII_REDIS_MASTER_NAME: has the character ' '"},
 		{map[string]string{"URL": "redis+cluster://h", "MASTER_NAME": "m"}, "the scheme redis+cluster in TORII_REDIS_URL: a cluster has no sentinels; leave this or TORII_REDIS_MASTER_NAME out"},

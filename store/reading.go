@@ -78,6 +78,9 @@ func (r *reading) loadTLS() error {
 	if f == (tlsFiles{}) {
 		return nil
 	}
+	if name, said := r.written["TLSEnabled"]; said && !r.TLSEnabled {
+		return fmt.Errorf("%s: false, but files or a server's name for TLS are given; leave one or the other out", name)
+	}
 	if (f.cert == "") != (f.key == "") {
 		return fmt.Errorf("%s: a certificate needs its key, and a key its certificate; give both files", r.either("tls_cert_file", "tls_key_file"))
 	}

@@ -56,7 +56,7 @@ func deployment() []setting {
 		},
 		{
 			field: "ClusterMode", name: "cluster_mode", part: "the scheme redis+cluster", otherwise: "false",
-			set: truth(func(r *reading) *bool { return &r.ClusterMode }),
+			set: agreed(func(r *reading) *bool { return &r.ClusterMode }),
 		},
 		{
 			field: "MasterName", name: "master_name", part: "the path behind redis+sentinel", otherwise: "none",
@@ -82,7 +82,7 @@ func deployment() []setting {
 		},
 		{
 			field: "TLSEnabled", name: "tls_enabled", part: "the scheme rediss", otherwise: "false",
-			set: truth(func(r *reading) *bool { return &r.TLSEnabled }),
+			set: agreed(func(r *reading) *bool { return &r.TLSEnabled }),
 		},
 		{
 			field: "TLS", name: "tls_ca_file", otherwise: "the system's",
@@ -213,17 +213,29 @@ func span(at func(*reading) *time.Duration) func(*reading, string) error {
 	}
 }
 
-// truth reads yes or no. No is refused where the URL has said yes.
+// truth reads yes or no.
 func truth(at func(*reading) *bool) func(*reading, string) error {
 	return func(r *reading, value string) error {
 		yes, err := strconv.ParseBool(value)
-		switch {
-		case err != nil:
+		if err != nil {
 			return errors.New("give true or false")
-		case *at(r) && !yes:
-			return errors.New("false, but the scheme of the URL says true")
 		}
 		*at(r) = yes
+		return nil
+	}
+}
+
+// agreed is truth where the scheme of a URL may have said yes: no is refused
+// then.
+func agreed(at func(*reading) *bool) func(*reading, string) error {
+	return func(r *reading, value string) error {
+		said := *at(r)
+		if err := truth(at)(r, value); err != nil {
+			return err
+		}
+		if said && !*at(r) {
+			return errors.New("false, but the scheme of the URL says true")
+		}
 		return nil
 	}
 }

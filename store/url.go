@@ -138,7 +138,8 @@ func (r *reading) setPath(topology, path string) (err error) {
 
 // setParameters reads what stands behind the question mark.
 func (r *reading) setParameters(query string) error {
-	given, err := url.ParseQuery(query)
+	// A plus is itself, as before the @, and no space as in forms.
+	given, err := url.ParseQuery(strings.ReplaceAll(query, "+", "%2B"))
 	if err != nil {
 		return errors.New("the ?parameters cannot be read; want ?name=value&name=value, with special characters written as %XX")
 	}

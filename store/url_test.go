@@ -26,10 +26,10 @@ func TestParseURL(t *testing.T) {
 		{"valkeys+cluster://u:p@h1,[::1]:2/0", Config{URLs: []string{"h1", "[::1]:2"}, ClusterMode: true, Username: "u", Password: "p", TLSEnabled: true}},
 		{"redis+sentinel://h1:26379,h2:26379/mymaster", Config{URLs: []string{"h1:26379", "h2:26379"}, MasterName: "mymaster"}},
 		{
-			"rediss+sentinel://u:p@h/m.1/3?sentinel_username=s&sentinel_password=q%26&read_from=replica",
+			"rediss+sentinel://u:p@h/m.1/3?sentinel_username=s&sentinel_password=q%26+%2B&read_from=replica",
 			Config{
 				URLs: []string{"h"}, MasterName: "m.1", Username: "u", Password: "p", Database: 3, TLSEnabled: true,
-				SentinelUsername: "s", SentinelPassword: "q&", ReadFrom: ReadFromReplica,
+				SentinelUsername: "s", SentinelPassword: "q&++", ReadFrom: ReadFromReplica,
 			},
 		},
 		{

@@ -85,7 +85,7 @@ func tracesWire(t *testing.T, s setup) {
 // and without success.
 func tracesQueue(t *testing.T, s setup, traits Traits) {
 	fake := testservers.NewFake(t, values)
-	d := s.open(t, store.Config{URLs: []string{fake.URL()}, PoolSize: 1})
+	d := s.open(t, store.Config{URLs: []string{fake.URL()}, PoolSize: 1, Timeout: time.Minute})
 	if err := d.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
