@@ -11,7 +11,8 @@ import (
 	"github.com/toriibench/toriibench/store/storetest"
 )
 
-// stallTimeout is how long a command waits for a stalled server.
+// stallTimeout is how long a command waits for a stalled server: not long, since
+// each operation of the store is tried.
 const stallTimeout = 50 * time.Millisecond
 
 // rounds is how often the suite repeats its concurrent cases on a real server: a
@@ -40,7 +41,7 @@ func Conform(t *testing.T, engine string, dial store.Dial) {
 		Stalled: func(t *testing.T) *store.RedisStorage {
 			t.Helper()
 			stalled := testservers.Start(t, engine)
-			s := opener(dial, store.Config{URLs: []string{stalled.URL()}, Timeout: stallTimeout, DialTimeout: stallTimeout})(t)
+			s := impatient(t, dial, stalled)
 			stalled.Stall(t)
 			return s
 		},
@@ -90,6 +91,23 @@ func ConformCluster(t *testing.T, engine string, dial store.Dial) {
 	})
 }
 
+// impatient opens a storage whose commands wait no longer than for a server that
+// stalls. On a busy machine one that is well may take longer at first.
+func impatient(t *testing.T, dial store.Dial, server *testservers.Server) *store.RedisStorage {
+	t.Helper()
+	cfg := store.Config{URLs: []string{server.URL()}, Timeout: stallTimeout, DialTimeout: stallTimeout}
+	var s *store.RedisStorage
+	testservers.WaitFor(t, fmt.Sprintf("a storage to open within %s", stallTimeout), func() bool {
+		var err error
+		if s, err = store.Open(t.Context(), cfg, dial); err != nil {
+			t.Logf("open: %v", err)
+		}
+		return err == nil
+	})
+	closeAfter(t, s)
+	return s
+}
+
 // opener opens storages that share servers and nothing else: each has a prefix
 // of its own.
 func opener(dial store.Dial, cfg store.Config) func(t *testing.T) *store.RedisStorage {
@@ -98,15 +116,6 @@ func opener(dial store.Dial, cfg store.Config) func(t *testing.T) *store.RedisSt
 		t.Helper()
 		own := cfg
 		own.KeyPrefix = fmt.Sprintf("t%d", opened.Add(1))
-		s, err := store.Open(t.Context(), own, dial)
-		if err != nil {
-			t.Fatalf("open: %v", err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		})
-		return s
+		return openStore(t, dial, own)
 	}
 }

@@ -208,12 +208,18 @@ func openStore(t *testing.T, dial store.Dial, cfg store.Config) *store.RedisStor
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
+	closeAfter(t, st)
+	return st
+}
+
+// closeAfter closes a storage when the test ends.
+func closeAfter(t *testing.T, st *store.RedisStorage) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := st.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return st
 }
 
 // decidesByPrimary reads from a replica that stopped following. What it does not
