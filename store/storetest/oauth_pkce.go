@@ -80,12 +80,12 @@ func stateAtRest(h *harness) {
 func pkceExpires(h *harness) {
 	for i, d := range []time.Duration{time.Millisecond, 250 * time.Millisecond} {
 		state := strconv.Itoa(i)
-		h.must(h.OAuth.StorePKCE(h.Context(), state, "verifier", d))
-		h.wantEnd(asking{func() bool {
+		begin := func() error { return h.OAuth.StorePKCE(h.Context(), state, "verifier", d) }
+		h.wantLasting(d, begin, func() bool {
 			_, ok, err := h.OAuth.PKCE(h.Context(), state)
 			h.must(err)
 			return ok
-		}, time.Now().Add(d)})
+		})
 	}
 	h.eventually("no key is left", func() bool { return len(h.keys()) == 0 })
 }

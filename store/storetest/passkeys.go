@@ -217,12 +217,12 @@ func challenge(h *harness) {
 
 func challengeExpires(h *harness) {
 	const d = 250 * time.Millisecond
-	h.must(h.Passkeys.SetChallenge(h.Context(), "id", "challenge", d))
-	h.wantEnd(asking{func() bool {
+	begin := func() error { return h.Passkeys.SetChallenge(h.Context(), "id", "challenge", d) }
+	h.wantLasting(d, begin, func() bool {
 		_, ok, err := h.Passkeys.Challenge(h.Context(), "id")
 		h.must(err)
 		return ok
-	}, time.Now().Add(d)})
+	})
 	if _, ok, err := h.Passkeys.ConsumeChallenge(h.Context(), "id"); ok || err != nil {
 		h.Errorf("consumed after its end: %t, %v", ok, err)
 	}

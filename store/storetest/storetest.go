@@ -225,26 +225,35 @@ func (h *harness) eventually(what string, ask func() bool) {
 	h.Errorf("%s: still not so after 5 s", what)
 }
 
-// asking tells whether something is there, and until when it must be.
+// asking tells whether something is there, and between which moments its end lies.
 type asking struct {
-	ask func() bool
-	end time.Time
+	ask         func() bool
+	early, late time.Time
 }
 
 // wantEnd expects something to be there until its end, and not after it.
 func (h *harness) wantEnd(a asking) {
 	h.Helper()
-	for time.Until(a.end) > h.opts.Tolerance {
-		there := a.ask()
-		if time.Until(a.end) > h.opts.Tolerance && !there {
-			h.Errorf("gone %s before its end", time.Until(a.end))
+	early, late := a.early.Add(-h.opts.Tolerance), a.late.Add(h.opts.Tolerance)
+	for ; time.Now().Before(early); elapse(time.Now().Add(5 * time.Millisecond)) {
+		if there, left := a.ask(), time.Until(early); !there && left > 0 {
+			h.Errorf("gone %s before its end", left+h.opts.Tolerance)
 			return
 		}
 	}
-	elapse(a.end.Add(h.opts.Tolerance + 2*time.Millisecond))
+	elapse(late.Add(2 * time.Millisecond))
 	if a.ask() {
 		h.Error("there after its end")
 	}
+}
+
+// wantLasting begins something that lives for d and expects it to be there for
+// that long. The server counts from somewhere within the call.
+func (h *harness) wantLasting(d time.Duration, begin func() error, there func() bool) {
+	h.Helper()
+	before := time.Now()
+	h.must(begin())
+	h.wantEnd(asking{there, before.Add(d), time.Now().Add(d)})
 }
 
 // consumer takes something that is good for once.

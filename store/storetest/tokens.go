@@ -120,7 +120,7 @@ func tokenEnds(h *harness) {
 	u := h.user("a@example.org")
 	late := h.token(u.ID, store.PurposeMagicLink, time.Minute)
 	k := h.token(u.ID, store.PurposeMagicLink, 300*time.Millisecond)
-	h.wantEnd(asking{func() bool { return h.check(k.Token, k.Purpose) }, k.ExpiresAt})
+	h.wantEnd(asking{func() bool { return h.check(k.Token, k.Purpose) }, k.ExpiresAt, k.ExpiresAt})
 	if h.verify(k.Token, k.Purpose) {
 		h.Error("it is good after its end")
 	}
