@@ -288,11 +288,15 @@ func wantCopy(h *harness, c *store.Cache, s store.Session, metadata map[string]s
 	h.Helper()
 	got, ok, err := c.Session(h.Context(), s.Token)
 	h.must(err)
-	if diff := cmp.Diff(s, got.Session); !ok || diff != "" {
+	wantFoundCopy(h, got, ok, store.CachedSession{Session: s, Metadata: metadata})
+}
+
+// wantFoundCopy compares a session and its metadata with the copy that was found.
+func wantFoundCopy(h *harness, got store.CachedSession, ok bool, want store.CachedSession) {
+	h.Helper()
+	got.CachedAt = want.CachedAt
+	if diff := cmp.Diff(want, got); !ok || diff != "" {
 		h.Errorf("found: %t, difference (-want +got):\n%s", ok, diff)
-	}
-	if diff := cmp.Diff(metadata, got.Metadata); diff != "" {
-		h.Errorf("metadata (-want +got):\n%s", diff)
 	}
 }
 
@@ -322,13 +326,25 @@ func cacheSession(h *harness) {
 	agent := ""
 	s := login()
 	s.UserAgent = &agent
-	s.ExpiresAt = s.CreatedAt.Add(500 * time.Millisecond)
 	metadata := map[string]string{"": "empty name", "cached_at": "no collision", "日本": "\x00\n"}
-	h.must(c.PutSession(h.Context(), s, metadata))
-	wantCopy(h, c, s, metadata)
-	for key, k := range h.keys() {
-		if k.TTL <= 0 || k.TTL > 500*time.Millisecond {
-			h.Errorf("key %s has the TTL %s", key, k.TTL)
+	var got store.CachedSession
+	var ok bool
+	var keys map[string]store.Key
+	h.inTime(func(life time.Duration) (end time.Time, err error) {
+		s.CreatedAt = time.Now().UTC().Truncate(time.Millisecond)
+		s.UpdatedAt, s.ExpiresAt = s.CreatedAt, s.CreatedAt.Add(life)
+		h.must(c.PutSession(h.Context(), s, metadata))
+		got, ok, err = c.Session(h.Context(), s.Token)
+		keys = h.keys()
+		return s.ExpiresAt, err
+	})
+	wantFoundCopy(h, got, ok, store.CachedSession{Session: s, Metadata: metadata})
+	if len(keys) != 1 {
+		h.Errorf("%d keys, want the copy alone: %v", len(keys), keys)
+	}
+	for key, k := range keys {
+		if life := s.ExpiresAt.Sub(s.CreatedAt); k.TTL <= 0 || k.TTL > life {
+			h.Errorf("key %s has the TTL %s, want up to %s", key, k.TTL, life)
 		}
 	}
 	h.after(s)

@@ -52,9 +52,12 @@ func (h *harness) after(s store.Session) {
 }
 
 func cleanup(h *harness) {
-	u := h.user("a@example.org")
-	valid, first, second := h.session(u.ID, time.Hour), h.session(u.ID, 300*time.Millisecond), h.session(u.ID, 310*time.Millisecond)
-	h.after(first)
+	var valid, first, second store.Session
+	h.inTime(func(life time.Duration) (time.Time, error) {
+		u := h.user("a@example.org")
+		valid, first, second = h.session(u.ID, time.Hour), h.session(u.ID, life), h.session(u.ID, life)
+		return first.ExpiresAt, nil // After it the second would have shed the first.
+	})
 	h.after(second)
 	n, err := h.Sessions.CleanupExpired(h.Context())
 	h.must(err)
@@ -109,9 +112,13 @@ func (h *harness) wantLife(s store.Session) {
 }
 
 func refreshLonger(h *harness) {
-	s := h.session(h.user("a@example.org").ID, 400*time.Millisecond)
-	longer, err := h.Sessions.Refresh(h.Context(), s.Token, 900*time.Millisecond)
-	h.must(err)
+	var longer store.Session
+	h.inTime(func(life time.Duration) (time.Time, error) {
+		s := h.session(h.user("a@example.org").ID, life)
+		var err error
+		longer, err = h.Sessions.Refresh(h.Context(), s.Token, 2*life)
+		return s.ExpiresAt, err
+	})
 	h.wantLife(longer)
 }
 
