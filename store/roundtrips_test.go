@@ -235,7 +235,7 @@ func plantSession(t *testing.T, d store.Driver, s store.Session, record string) 
 	_, err = d.Eval(t.Context(), &store.Script{Name: "session_delete"}, []string{prefix + "s"}, string(hash))
 	check(t, err)
 	out, err := d.Eval(t.Context(), &store.Script{Name: "session_create"}, []string{prefix + "u", prefix + "s"},
-		who, string(hash), strconv.FormatInt(s.ExpiresAt.UnixMilli(), 10), record)
+		who, string(hash), strconv.FormatInt(s.ExpiresAt.UnixMilli(), 10), record, "1000")
 	if err != nil || out[0] != "ok" {
 		t.Fatalf("plant a session: %q and %v", out, err)
 	}
