@@ -178,6 +178,9 @@ func (c *Cache) User(ctx context.Context, id string) (CachedUser, bool, error) {
 // so must not decide about locks and passwords: Fresh does.
 func (c *Cache) LookupUser(ctx context.Context, id string) (CachedUser, bool, error) {
 	got, err := c.lookup(ctx, byID(id))
+	if err == nil && !got.ok && !got.absent {
+		c.stats.misses.Add(1)
+	}
 	return got.user, got.ok, err
 }
 
@@ -193,6 +196,7 @@ func (c *Cache) find(ctx context.Context, q question) (CachedUser, bool, error) 
 		}
 		return got.user, true, nil
 	case c.options.NoCoalesce:
+		c.stats.misses.Add(1)
 		got, _, err := c.load(ctx, q)
 		return got.user, got.ok, err
 	}
@@ -208,6 +212,7 @@ type found struct {
 	absent bool
 }
 
+// lookup reads what is kept. The caller counts the miss, when it is one.
 func (c *Cache) lookup(ctx context.Context, q question) (found, error) {
 	if q.email {
 		return c.lookupEmail(ctx, q.text)
@@ -225,7 +230,8 @@ func (c *Cache) lookup(ctx context.Context, q question) (found, error) {
 	return got, nil
 }
 
-// count books a look-up: an entry that cannot be read is a miss.
+// count books a look-up, except for a miss, which an entry is too that cannot be
+// read.
 func (c *Cache) count(got found, sound bool) {
 	if !sound {
 		c.stats.corrupt.Add(1)
@@ -236,8 +242,6 @@ func (c *Cache) count(got found, sound bool) {
 		c.stats.hits.Add(1)
 	case got.ok:
 		c.stats.hits.Add(1)
-	default:
-		c.stats.misses.Add(1)
 	}
 }
 

@@ -51,6 +51,7 @@ func (c *Cache) join(ctx context.Context, q question) (CachedUser, bool, error) 
 		// The load may outlive its first caller, whose Trace it must not touch.
 		return c.share(WithTrace(context.WithoutCancel(ctx), nil), q)
 	})
+	c.stats.misses.Add(1) // Not before: who sees the count knows that the caller has joined.
 	select {
 	case <-ctx.Done():
 		return CachedUser{}, false, fmt.Errorf("wait for cached user: %w", context.Cause(ctx))

@@ -70,6 +70,7 @@ func (c *Cache) Session(ctx context.Context, t Token) (CachedSession, bool, erro
 	hit := readable && Token(cached.TokenHash).Equal(hash) && time.Now().UnixMilli() <= cached.ExpiresAt.UnixMilli()
 	c.count(found{ok: hit}, values[0] == "" || readable)
 	if !hit {
+		c.stats.misses.Add(1)
 		return CachedSession{}, false, nil
 	}
 	cached.Token = t

@@ -114,6 +114,24 @@ func (s *source) release() {
 	s.answer = nil
 }
 
+// awaitAsked waits until the source is asked. When nobody asks, the case fails and
+// goes on, so that it lets go of those who wait.
+func (h *harness) awaitAsked(src *source) {
+	h.Helper()
+	await(h, "a question to the source", src.asked)
+}
+
+// await is the next value of a channel, or a failure and the zero value.
+func await[T any](h *harness, what string, values <-chan T) (value T) {
+	h.Helper()
+	select {
+	case value = <-values:
+	case <-time.After(30 * time.Second):
+		h.Errorf("waited 30 s for %s", what)
+	}
+	return value
+}
+
 // someone is a user at version n.
 func someone(n int) store.User {
 	name := strings.Repeat("n", n)
@@ -176,7 +194,7 @@ func cacheFillRace(h *harness) {
 	answer := src.hold()
 	var reader sync.WaitGroup
 	reader.Go(func() { wantCached(h, c, someone(1), true) })
-	<-src.asked
+	h.awaitAsked(src)
 	src.release()
 	src.put(someone(2))
 	h.must(c.InvalidateUser(h.Context(), someone(2)))
@@ -220,8 +238,6 @@ func wantOneLoad(h *harness, want func(h *harness, c *store.Cache, u store.User,
 		readers.Go(func() { want(h, c, someone(1), true) })
 	}
 	h.eventually("all have missed", func() bool { return c.Stats().Misses == int64(h.opts.Workers) })
-	// The last to miss is about to join; nothing tells from outside that it has.
-	elapse(time.Now().Add(20 * time.Millisecond))
 	close(answer)
 	readers.Wait()
 	if got := c.Stats(); got.Loads != 1 || got.Coalesced != int64(h.opts.Workers)-1 {
@@ -238,7 +254,7 @@ func cacheNoCoalesce(h *harness) {
 		readers.Go(func() { wantCached(h, c, someone(1), true) })
 	}
 	for range h.opts.Workers {
-		<-src.asked
+		h.awaitAsked(src)
 	}
 	close(answer)
 	readers.Wait()
@@ -257,13 +273,12 @@ func cacheImpatient(h *harness) {
 		_, _, err := c.User(ctx, "usr_1")
 		first <- err
 	}()
-	<-src.asked
+	h.awaitAsked(src)
 	var second sync.WaitGroup
 	second.Go(func() { wantCached(h, c, someone(1), true) })
 	h.eventually("both have missed", func() bool { return c.Stats().Misses == 2 })
-	elapse(time.Now().Add(20 * time.Millisecond))
 	cancel()
-	if err := <-first; !errors.Is(err, context.Canceled) {
+	if err := await(h, "the impatient caller", first); !errors.Is(err, context.Canceled) {
 		h.Errorf("the impatient caller got %v, want %v", err, context.Canceled)
 	}
 	close(answer)

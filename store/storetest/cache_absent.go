@@ -117,9 +117,9 @@ func cacheAbsenceRace(h *harness) {
 				h.Errorf("found %+v, error %v, want what the source has said", got.User, err)
 			}
 		})
-		<-src.asked
+		h.awaitAsked(src)
 		reader.Go(func() { wantNobody(h, mine, u.Email) })
-		<-src.asked
+		h.awaitAsked(src)
 		src.release()
 		src.put(u)
 		h.must(told(theirs, u))

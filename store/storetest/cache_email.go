@@ -163,7 +163,7 @@ func cacheEmailFillRace(h *harness) {
 				h.Error(err)
 			}
 		})
-		<-src.asked
+		h.awaitAsked(src)
 		src.release()
 		after := before
 		after.Email, after.UpdatedAt = "new "+before.Email, before.UpdatedAt.Add(time.Second)

@@ -78,7 +78,7 @@ func cacheFreshAlone(h *harness) {
 			h.Error(err)
 		}
 	})
-	<-src.asked
+	h.awaitAsked(src)
 	src.release()
 	src.put(someone(2))
 	wantFresh(h, c, someone(2))
@@ -107,9 +107,12 @@ func eager(h *harness, src *source) *store.Cache {
 	h.Helper()
 	c := h.NewCache(src, store.CacheOptions{Beta: 1e9, Random: func() float64 { return 0.5 }})
 	answer := src.hold()
-	time.AfterFunc(5*time.Millisecond, func() { close(answer) })
-	wantCachedByEmail(h, c, someone(1), true)
-	<-src.asked
+	var reader sync.WaitGroup
+	reader.Go(func() { wantCachedByEmail(h, c, someone(1), true) })
+	h.awaitAsked(src)
+	elapse(time.Now().Add(5 * time.Millisecond))
+	close(answer)
+	reader.Wait()
 	return c
 }
 
@@ -119,12 +122,12 @@ func cacheEarly(h *harness) {
 	answer := src.hold()
 	src.put(someone(2))
 	wantCached(h, c, someone(1), false)
-	<-src.asked
+	h.awaitAsked(src)
 	for range 10 {
 		wantCached(h, c, someone(1), false)
 	}
 	wantCachedByEmail(h, c, someone(1), false)
-	<-src.asked // By email is another question.
+	h.awaitAsked(src) // By email is another question.
 	wantCachedByEmail(h, c, someone(1), false)
 	if got := c.Stats(); got.Loads != 3 || got.Refreshes != 2 {
 		h.Errorf("%d loads, of which %d early, want 3 and 2", got.Loads, got.Refreshes)

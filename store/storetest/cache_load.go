@@ -36,7 +36,7 @@ func cacheForgetFlight(h *harness) {
 	answer := src.hold()
 	var old sync.WaitGroup
 	old.Go(func() { wantCached(h, c, someone(2), true) })
-	<-src.asked
+	h.awaitAsked(src)
 	src.release()
 	src.put(someone(2))
 	h.must(c.InvalidateUser(h.Context(), someone(2)))
@@ -54,14 +54,12 @@ func cacheForeignInvalidation(h *harness) {
 	answer := src.hold()
 	var readers sync.WaitGroup
 	readers.Go(func() { wantCached(h, mine, someone(2), true) })
-	<-src.asked
+	h.awaitAsked(src)
 	src.release()
 	src.put(someone(2))
 	h.must(theirs.InvalidateUser(h.Context(), someone(2)))
 	readers.Go(func() { wantCached(h, mine, someone(2), true) })
 	h.eventually("the later reader has missed", func() bool { return mine.Stats().Misses == 2 })
-	// It is about to join; nothing tells from outside that it has.
-	elapse(time.Now().Add(20 * time.Millisecond))
 	close(answer)
 	readers.Wait()
 	if got := mine.Stats(); got.Loads != 2 || got.FillsRefused != 1 {
@@ -132,9 +130,8 @@ func cachePanic(h *harness) {
 			}
 		})
 	}
-	<-begun
+	await(h, "a question to the source", begun)
 	h.eventually("both have missed", func() bool { return c.Stats().Misses == 2 })
-	elapse(time.Now().Add(20 * time.Millisecond))
 	close(proceed)
 	readers.Wait()
 	if got := c.Stats(); got.Loads != 1 || got.Coalesced != 1 {
