@@ -208,6 +208,31 @@ func tokenMutants() []mutant {
 				{file: "passwords.go", old: "sessionMember(t)", new: "string(t)"},
 			},
 		},
+		{
+			name: "token-bytes-as-field", breaks: "who reads a dump of the store can reset passwords, and a search for the texts of tokens finds nothing",
+			finder: "K-9", cases: "K-",
+			edits: tokenBytesAsField(),
+		},
+		{
+			name: "session-token-bytes-as-field", breaks: "who reads a dump of the store can log in as anybody",
+			finder: "S-19", cases: "S-1",
+			edits: tokenBytesAsField(),
+		},
+	}
+}
+
+// tokenBytesAsField keeps the bytes that a token's text stands for, which are as
+// many as those of its hash.
+func tokenBytesAsField() []edit {
+	return []edit{
+		{
+			file: "keys.go", old: "func sessionMember(t Token) string { return memberOf(t.digest()) }",
+			new: `func sessionMember(t Token) string {
+	raw, _ := base64.RawURLEncoding.DecodeString(string(t))
+	return string(raw)
+}`,
+		},
+		{file: "sessions.go", old: "memberOf(digest))", new: "sessionMember(t))"},
 	}
 }
 
