@@ -148,7 +148,8 @@ func (h *harness) inParallel(n int, f func(i int)) {
 
 func cacheFlood(h *harness) {
 	const limit = 50
-	c := h.NewCache(newSource(), store.CacheOptions{NegativeTTL: time.Minute, NegativeLimit: limit})
+	// No entry may end, and make room, while they come.
+	c := h.NewCache(newSource(), store.CacheOptions{TTL: time.Hour, NegativeTTL: time.Hour, NegativeLimit: limit})
 	h.inParallel(h.flood(), func(i int) {
 		var ok bool
 		var err error

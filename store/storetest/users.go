@@ -247,20 +247,19 @@ func missingUser(h *harness) {
 }
 
 func reRegister(h *harness) {
-	first, err := h.Users.Create(h.Context(), store.NewUser{ID: "1", Email: "a@example.org"})
-	h.must(err)
+	first := h.user("a@example.org")
 	old := h.session(first.ID, time.Hour)
 	h.must(h.Users.Delete(h.Context(), first.ID))
 	next := h.user("a@example.org")
 	if next.ID == first.ID {
 		h.Error("the next owner got the old id")
 	}
-	_, err = h.Users.Create(h.Context(), store.NewUser{ID: "1", Email: "b@example.org"})
+	_, err := h.Users.Create(h.Context(), store.NewUser{ID: first.ID, Email: "b@example.org"})
 	h.must(err)
 	if h.alive(old.Token) {
 		h.Error("a user of the same id has adopted an old session")
 	}
-	for _, id := range []string{"1", next.ID} {
+	for _, id := range []string{first.ID, next.ID} {
 		list, err := h.Sessions.List(h.Context(), id)
 		h.must(err)
 		if len(list) > 0 {
