@@ -134,7 +134,7 @@ func TestBenchOffersWhatItsTimingSays(t *testing.T) {
 	tests := map[string]struct {
 		args     []string
 		schedule string
-		offered  float64 // Within a fifth: visits come in clusters.
+		offered  float64 // Within a fifth: visits come in clusters, which are those of the seed.
 	}{
 		"visits, shorter than the warm-up": {
 			[]string{"--arrivals", "visits=8x50ms", "--rate", "1k", "--for", "2s", "--warmup", "3s"}, "visits=8x50ms:1k/2s", 2000,
@@ -147,7 +147,7 @@ func TestBenchOffersWhatItsTimingSays(t *testing.T) {
 			out := t.TempDir()
 			got := call(t.Context(), append([]string{
 				"bench", "--provider", "native", "--target", "redis", "--client", "go-redis", "--scenario", "session-churn",
-				"--population", "1000", "--out", out,
+				"--population", "1000", "--seed", "7", "--out", out,
 			}, test.args...)...)
 			if got.code != exitFine && got.code != exitNoProof {
 				t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
