@@ -17,15 +17,22 @@ import (
 	"github.com/toriibench/toriibench/results"
 )
 
+// midRunPatience is for runs that take 30 s on a busy machine.
+const midRunPatience = 3 * time.Minute
+
 // inMidRun starts a bench, waits until it has measured for a second, and calls
-// disturb.
+// disturb. The bench ends before the next test begins, come what may.
 func inMidRun(t *testing.T, disturb func(), args ...string) outcome {
 	t.Helper()
 	metrics := freeAddress(t)
 	args = append(args, "--metrics-listen", metrics)
-	done := make(chan outcome, 1)
-	go func() { done <- call(t.Context(), args...) }()
-	deadline := time.After(time.Minute)
+	done, ended := make(chan outcome, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		done <- call(t.Context(), args...)
+	}()
+	t.Cleanup(func() { <-ended }) // The context has been canceled by then.
+	deadline := time.After(midRunPatience)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for !measured(t, metrics) {
@@ -34,7 +41,7 @@ func inMidRun(t *testing.T, disturb func(), args ...string) outcome {
 		case got := <-done:
 			t.Fatalf("the run ended with %d before it measured:\n%s", got.code, got.stderr)
 		case <-deadline:
-			t.Fatal("the run did not begin to measure within a minute")
+			t.Fatalf("the run did not begin to measure within %v", midRunPatience)
 		}
 	}
 	disturb()
@@ -42,7 +49,7 @@ func inMidRun(t *testing.T, disturb func(), args ...string) outcome {
 	case got := <-done:
 		return got
 	case <-deadline:
-		t.Fatal("the run did not end within a minute")
+		t.Fatalf("the run did not end within %v", midRunPatience)
 		return outcome{}
 	}
 }
