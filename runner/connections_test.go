@@ -39,7 +39,8 @@ func TestFewAndManyConnections(t *testing.T) {
 				lacking(t, err)
 			}
 			out := t.TempDir()
-			got := call(t.Context(), quick(out, "--connections", strconv.Itoa(wanted), "--target", "valkey", "--scenario", "session-churn", "--warmup", "1s")...)
+			got := call(t.Context(), quick(out, "--connections", strconv.Itoa(wanted), "--target", "valkey", "--scenario", "session-churn", "--warmup", "1s",
+				"--timeout", "10s")...) // Thousands of connections are opened meanwhile.
 			if got.code != exitFine && got.code != exitNoProof {
 				t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
 			}

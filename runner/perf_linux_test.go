@@ -173,7 +173,7 @@ func TestPerf(t *testing.T) {
 	for _, g := range written.Generators {
 		turns += len(g.Samples)
 		for _, s := range g.Samples {
-			if s.Operations < 100 || s.PerSecond <= 0 || s.ClientCPU <= 0 || s.ServerCPU <= 0 || s.PerClientSecond <= 0 {
+			if s.Operations < 10 || s.PerSecond <= 0 || s.ClientCPU <= 0 || s.ServerCPU <= 0 || s.PerClientSecond <= 0 {
 				t.Errorf("%s: %+v", g.Name, s)
 			}
 		}

@@ -101,7 +101,7 @@ func awaitServer(t *testing.T) string {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); <-tick.C {
 		files, _ := filepath.Glob("/proc/self/task/*/children")
 		for _, file := range files {
 			children, _ := os.ReadFile(file)
