@@ -98,8 +98,19 @@ const output = `=== RUN   TestConformance
 FAIL
 `
 
+// passes is the output of a suite in which something other than a case fails.
+const passes = `=== RUN   TestConformance
+--- FAIL: TestConformance (1.00s)
+    --- FAIL: TestConformance/redis:7.0 (1.00s)
+        --- PASS: TestConformance/redis:7.0/U-1_a_user_is_found (0.00s)
+FAIL
+`
+
 func TestReadsOutcomes(t *testing.T) {
-	got := readOutcome(output)
+	got, err := readOutcome(output)
+	if err != nil {
+		t.Fatal(err)
+	}
 	passed, failed := []string{"U-1 a user (of some kind) is found"}, []string{"S-21 an outage is never absence"}
 	if diff := cmp.Diff(append(passed, failed...), append(got.passed, got.failed...)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -147,10 +158,20 @@ func TestRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// What follows a line that cannot be read is not known.
+func TestALineTooLongToReadIsAnError(t *testing.T) {
+	if got, err := readOutcome(strings.Repeat("x", 2<<20) + "\n" + output); err == nil {
+		t.Errorf("%d cases passed and %d failed, in spite of a line that is too long", len(got.passed), len(got.failed))
+	}
+}
+
 // A suite that was ended from outside says nothing of the mutant.
 func TestTellsAFailedSuiteFromOneThatDidNotEnd(t *testing.T) {
 	for script, wantErr := range map[string]bool{
 		"cat <<'END'\n" + output + "END\nexit 1":            false,
+		"cat <<'END'\n" + output + "END\nexit 2":            true, // It panicked, or ran out of time.
+		"cat <<'END'\n" + output + "END\nexit 0":            true, // It contradicts itself.
+		"cat <<'END'\n" + passes + "END\nexit 1":            true,
 		"cat <<'END'\n" + output + "END\nkill -KILL $$":     true,
 		"echo 'no server can be had'; exit 1":               true,
 		"echo '=== RUN   TestConformance'; echo ok; exit 0": true,

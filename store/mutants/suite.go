@@ -46,6 +46,10 @@ func compile(ctx context.Context, store, dir, overlay string) (suite, error) {
 	return s, nil
 }
 
+// exitFailed is how a test program ends of which cases fail. One that panics or
+// runs out of time ends with 2.
+const exitFailed = 1
+
 // outcome is what became of the cases of one run, by name.
 type outcome struct {
 	passed, failed []string
@@ -69,18 +73,23 @@ func (s suite) run(ctx context.Context, cases string) (outcome, error) {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	// That cases fail is an answer; that the suite did not come to its end is none.
-	if failed := (*exec.ExitError)(nil); ctx.Err() != nil || err != nil && (!errors.As(err, &failed) || !failed.Exited()) {
-		return outcome{}, fmt.Errorf("run the suite: %w", errors.Join(err, ctx.Err()))
+	if code := cmd.ProcessState.ExitCode(); ctx.Err() != nil || err != nil && code != exitFailed {
+		return outcome{}, fmt.Errorf("run the suite: %w:\n%s", errors.Join(err, ctx.Err()), &out)
 	}
-	o := readOutcome(out.String())
-	if len(o.passed)+len(o.failed) == 0 {
+	o, unread := readOutcome(out.String())
+	switch {
+	case unread != nil:
+		return o, fmt.Errorf("read what the suite prints: %w", unread)
+	case len(o.passed)+len(o.failed) == 0:
 		return o, fmt.Errorf("run the suite: no case of %q has ended:\n%s", cases, o.output)
+	case (err == nil) != (len(o.failed) == 0):
+		return o, fmt.Errorf("run the suite: it ended with %v and %d failed cases:\n%s", cmd.ProcessState, len(o.failed), o.output)
 	}
 	return o, nil
 }
 
 // readOutcome reads what go test -v prints. Parts of a case count with it.
-func readOutcome(output string) outcome {
+func readOutcome(output string) (outcome, error) {
 	o := outcome{output: output}
 	lines := bufio.NewScanner(strings.NewReader(output))
 	lines.Buffer(nil, 1<<20)
@@ -99,5 +108,5 @@ func readOutcome(output string) outcome {
 			o.passed = append(o.passed, name)
 		}
 	}
-	return o
+	return o, lines.Err()
 }
