@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -40,5 +41,32 @@ func TestTheFirstToEndMakesRoom(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Links that somebody has asked for by the thousand keep their user from nothing
+// any more once they have ended, whatever else goes on.
+func TestEndedTokensLeaveRoom(t *testing.T) {
+	now := time.Now()
+	s := openHealthy(t, memory.NewServer(func() time.Time { return now }))
+	_, err := s.Users.Create(t.Context(), store.NewUser{ID: user1, Email: emailA})
+	check(t, err)
+	_, err = s.Tokens.Create(t.Context(), user1, store.PurposeEmailVerification, 0)
+	check(t, err)
+	for range store.MaxTokens - 1 {
+		_, err = s.Tokens.Create(t.Context(), user1, store.PurposePasswordReset, 0)
+		check(t, err)
+	}
+	reset := func() error {
+		_, err := s.Tokens.Create(t.Context(), user1, store.PurposePasswordReset, 0)
+		return err
+	}
+	if err := reset(); !errors.Is(err, store.ErrTooMany) {
+		t.Errorf("error is %v, want %v", err, store.ErrTooMany)
+	}
+	now = now.Add(store.PurposePasswordReset.Lifetime() + time.Millisecond)
+	check(t, reset())
+	if n, err := s.Tokens.CleanupExpired(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d that have ended are left, %v", n, err)
 	}
 }

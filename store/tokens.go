@@ -39,8 +39,8 @@ func (p TokenPurpose) Lifetime() time.Duration {
 	}
 }
 
-// The bounds of secure tokens. MaxTokens is how many a user may have at once,
-// those included that were used and have not ended.
+// The bounds of secure tokens. MaxTokens is how many a user may have at once
+// that have not ended, those included that were used.
 const (
 	MaxTokenLifetime = 30 * 24 * time.Hour
 	MaxTokens        = 1000

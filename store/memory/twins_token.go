@@ -62,12 +62,25 @@ func (t *turn) useToken(key, member string, k token) string {
 	return k.String()
 }
 
+// dropEnded is drop_ended of token_create.lua.
+func (t *turn) dropEnded(key string) {
+	for _, field := range t.hkeys(key) {
+		raw, _ := t.hget(key, field)
+		if ends, ok := recordEnd(raw); ok && ends < t.ms {
+			t.hdel(key, field)
+		}
+	}
+}
+
 func tokenCreate(t *turn, keys, args []string) []string {
 	if why := t.whyAbsent(keys[0], args[0]); why != "" {
 		return []string{why}
 	}
-	if int64(len(t.hkeys(keys[1]))) >= number(args[4]) {
-		return []string{"full"}
+	if most := int(number(args[4])); len(t.hkeys(keys[1])) >= most {
+		t.dropEnded(keys[1])
+		if len(t.hkeys(keys[1])) >= most {
+			return []string{"full"}
+		}
 	}
 	k := token{expires: t.ms + number(args[2]), created: t.ms, used: "-", purpose: args[3]}
 	if _, there := t.hget(keys[1], args[1]); there {
