@@ -49,7 +49,7 @@
 // line of JSON that only Go reads. Times are milliseconds since 1970.
 //
 //	user     1 state check nonce created updated verified locked LF json [LF pending]
-//	token    1 expires created used purpose
+//	token    1 expires created used purpose nonce
 //	link     1 state nonce deadline created used group LF json    (an account, a passkey)
 //	note     1 expires LF text                                    (a verifier, a challenge)
 //

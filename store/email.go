@@ -49,8 +49,12 @@ func (u *Users) create(ctx context.Context, op string, n NewUser, passwordHash s
 	}
 }
 
-// changeEmail updates a user whose email becomes another.
+// changeEmail updates a user whose email becomes another, of which a verification
+// of the old one says nothing.
 func (u *Users) changeEmail(ctx context.Context, op string, stored userRecord, changed User) (User, error) {
+	if optionalMillis(changed.EmailVerifiedAt) == optionalMillis(stored.user.EmailVerifiedAt) {
+		changed.EmailVerifiedAt = nil
+	}
 	next := claim{id: changed.ID, nonce: newNonce()}
 	out, err := u.eval(ctx, op, scriptUserChange, []string{u.keys.user(userTag(changed.ID))},
 		userCheck(changed.ID), millis(changed.UpdatedAt), stored.nonce, next.nonce, commitWindowText(),

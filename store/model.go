@@ -50,7 +50,10 @@ type SecureToken struct {
 	// only form that is stored.
 	TokenHash string
 	UserID    string
-	Purpose   TokenPurpose
+	// Email is the one that the user had at creation: where the token is mailed.
+	// When the user has another one, the token is no good.
+	Email   string
+	Purpose TokenPurpose
 	// UsedAt is nil until Verify has accepted the token.
 	UsedAt *time.Time
 	// ExpiresAt: the token is valid before this instant.

@@ -47,7 +47,8 @@ const (
 )
 
 // Create makes a token for the user that lives for d, or for the purpose's
-// Lifetime when d is 0. Earlier ones stay valid. It returns ErrNotFound when the
+// Lifetime when d is 0, and until the user's email changes. It is to be mailed to
+// SecureToken.Email and nowhere else. Earlier ones stay valid. It returns ErrNotFound when the
 // user is not there, ErrTooMany beyond MaxTokens, and ErrInvalid when the
 // purpose is unknown or d is not between a millisecond and MaxTokenLifetime.
 func (k *Tokens) Create(ctx context.Context, userID string, purpose TokenPurpose, d time.Duration) (SecureToken, error) {
@@ -69,17 +70,17 @@ func (k *Tokens) Create(ctx context.Context, userID string, purpose TokenPurpose
 	if err := out.err(op, "user"); err != nil {
 		return SecureToken{}, err
 	}
-	created, err := decodeToken(out.value())
+	created, err := mailedToken(op, out)
 	if err != nil {
-		return SecureToken{}, fmt.Errorf("%s: %w", op, err)
+		return SecureToken{}, err
 	}
-	created.Token, created.TokenHash, created.UserID = token, token.Hash(), userID
+	created.Token, created.TokenHash = token, token.Hash()
 	return created, nil
 }
 
 // Verify uses a token up and returns it, or false when it cannot be used for the
-// purpose: it is unknown, expired, used, or for another purpose, of which none
-// uses it up. Of many calls at once exactly one gets it. After an
+// purpose: it is unknown, expired, used, for another purpose, or for an email that
+// its user has given up since, of which none uses it up. Of many calls at once exactly one gets it. After an
 // ErrUnavailable the token may have been used up.
 func (k *Tokens) Verify(ctx context.Context, t Token, purpose TokenPurpose) (SecureToken, bool, error) {
 	const op = "verify secure token"
@@ -97,16 +98,26 @@ func (k *Tokens) Verify(ctx context.Context, t Token, purpose TokenPurpose) (Sec
 	if err := out.err(op, "secure token"); err != nil {
 		return SecureToken{}, false, err
 	}
-	if len(out) != 3 {
-		return SecureToken{}, false, fmt.Errorf("%s: %w", op, corrupt("script reply"))
+	used, err := mailedToken(op, out)
+	if err != nil {
+		return SecureToken{}, false, err
 	}
-	used, err1 := decodeToken(out[1])
+	used.TokenHash = t.Hash()
+	return used, true, nil
+}
+
+// mailedToken reads a script's reply of a token and its user.
+func mailedToken(op string, out reply) (SecureToken, error) {
+	if len(out) != 3 {
+		return SecureToken{}, fmt.Errorf("%s: %w", op, corrupt("script reply"))
+	}
+	token, err1 := decodeToken(out[1])
 	user, err2 := decodeUser(out[2])
 	if err := errors.Join(err1, err2); err != nil {
-		return SecureToken{}, false, fmt.Errorf("%s: %w", op, err)
+		return SecureToken{}, fmt.Errorf("%s: %w", op, err)
 	}
-	used.TokenHash, used.UserID = t.Hash(), user.user.ID
-	return used, true, nil
+	token.UserID, token.Email = user.user.ID, user.user.Email
+	return token.SecureToken, nil
 }
 
 // Check says whether Verify would accept the token, and uses up nothing.
@@ -128,7 +139,8 @@ func (k *Tokens) Check(ctx context.Context, t Token, purpose TokenPurpose) (bool
 	if err := errors.Join(err1, err2); err != nil {
 		return false, fmt.Errorf("%s: %w", op, err)
 	}
-	return user.state == stateActive && token.Purpose == purpose && token.UsedAt == nil && time.Now().Before(token.ExpiresAt), nil
+	return user.state == stateActive && user.nonce == token.nonce &&
+		token.Purpose == purpose && token.UsedAt == nil && time.Now().Before(token.ExpiresAt), nil
 }
 
 // CleanupExpired drops expired tokens, and returns how many there were. It is
@@ -148,15 +160,23 @@ func checkPurpose(p TokenPurpose) error {
 	return nil
 }
 
+// tokenRecord is a stored secure token, with the nonce that its user had.
+type tokenRecord struct {
+	SecureToken
+
+	nonce string
+}
+
 // decodeToken reads the record of a token, as token_create.lua writes it. A
 // purpose that this version does not know is a corrupt record.
-func decodeToken(raw string) (SecureToken, error) {
+func decodeToken(raw string) (tokenRecord, error) {
 	f := fields{rest: raw}
 	f.expect(recordFormat)
-	t := SecureToken{ExpiresAt: f.time(), CreatedAt: f.time(), UsedAt: f.optionalTime()}
+	t := tokenRecord{SecureToken: SecureToken{ExpiresAt: f.time(), CreatedAt: f.time(), UsedAt: f.optionalTime()}}
 	t.Purpose = TokenPurpose(f.word())
+	t.nonce = f.word()
 	if !f.done() || t.Purpose.Lifetime() == 0 {
-		return SecureToken{}, corrupt("secure token record")
+		return tokenRecord{}, corrupt("secure token record")
 	}
 	t.UpdatedAt = t.CreatedAt
 	if t.UsedAt != nil {

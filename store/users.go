@@ -77,6 +77,11 @@ func (u *Users) FindOrCreateByEmail(ctx context.Context, email string) (User, er
 // that of the stored user: when somebody else has written since the caller
 // read it, or the email is taken, the result is ErrConflict and nothing has
 // changed; read again and repeat. A missing user is ErrNotFound.
+//
+// With another email, EmailVerifiedAt is taken away if it still is the one that is
+// stored, which was about the email before: who knows that the new one is verified
+// sets a time of its own. Tokens that were mailed to the old one are no good from
+// then on.
 func (u *Users) Update(ctx context.Context, changed User) (User, error) {
 	const op = "update user"
 	if err := checkUser(changed); err != nil {

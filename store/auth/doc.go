@@ -17,7 +17,8 @@
 //   - A changed or reset password leaves no session in storage that began with the
 //     one before, not even that of a login under way at that moment. Sessions that
 //     are JSON Web Tokens cannot be ended: see [JWT].
-//   - A token that was mailed is good for once. A new password is judged before its
+//   - A token that was mailed is good for once, and no longer than its user has the
+//     email that it was mailed to. A new password is judged before its
 //     token is touched, so that a weak one does not use it up.
 //   - What decides is read from the primary, whatever Config.ReadFrom says.
 //     Authenticate alone follows Config.ReadFrom.

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/toriibench/toriibench/store"
 )
@@ -17,11 +18,25 @@ func (s *Service) RequestReset(ctx context.Context, email string) (store.SecureT
 	if err != nil || !found {
 		return store.SecureToken{}, false, during(op, err)
 	}
-	token, err := s.storage.Tokens.Create(ctx, user.ID, store.PurposePasswordReset, 0)
+	token, err := s.tokenFor(ctx, user, store.PurposePasswordReset)
 	if errors.Is(err, store.ErrNotFound) {
-		return store.SecureToken{}, false, nil // The user was deleted meanwhile.
+		return store.SecureToken{}, false, nil
 	}
 	return token, err == nil, during(op, err)
+}
+
+// tokenFor makes a token that is to be mailed to the user's email. It returns
+// ErrNotFound when the user has another by now, or was deleted: a token for the
+// new one must not go to the old.
+func (s *Service) tokenFor(ctx context.Context, user store.User, purpose store.TokenPurpose) (store.SecureToken, error) {
+	token, err := s.storage.Tokens.Create(ctx, user.ID, purpose, 0)
+	if err != nil {
+		return store.SecureToken{}, err
+	}
+	if token.Email != user.Email {
+		return store.SecureToken{}, fmt.Errorf("user with this email %w", store.ErrNotFound)
+	}
+	return token, nil
 }
 
 // ResetPassword gives the user of the token a new password, ends all sessions and
@@ -59,7 +74,8 @@ func (s *Service) ResetPassword(ctx context.Context, token store.Token, password
 
 // RequestMagicLink makes a token that logs in the user who has the email, for the
 // caller to mail there; it lives for 15 minutes. When nobody has the email, a user
-// without a name and a password is created. ErrInvalid is for what is no email.
+// without a name and a password is created. ErrInvalid is for what is no email, and
+// store.ErrNotFound for one that its user gives up at this moment: try again.
 func (s *Service) RequestMagicLink(ctx context.Context, email string) (store.SecureToken, error) {
 	const op = "request magic link"
 	if err := CheckEmail(email); err != nil {
@@ -69,7 +85,7 @@ func (s *Service) RequestMagicLink(ctx context.Context, email string) (store.Sec
 	if err != nil {
 		return store.SecureToken{}, during(op, err)
 	}
-	token, err := s.storage.Tokens.Create(ctx, user.ID, store.PurposeMagicLink, 0)
+	token, err := s.tokenFor(ctx, user, store.PurposeMagicLink)
 	return token, during(op, err)
 }
 
@@ -96,18 +112,18 @@ func (s *Service) LoginByMagicLink(ctx context.Context, token store.Token, from 
 	return id, nil
 }
 
-// RequestVerification makes a token that verifies the user's email, for the caller
-// to mail there; it lives for 24 hours, or until the user is changed, to
-// which a lock counts too. A missing user is store.ErrNotFound.
-func (s *Service) RequestVerification(ctx context.Context, userID string) (store.SecureToken, error) {
-	token, err := s.storage.Tokens.Create(ctx, userID, store.PurposeEmailVerification, 0)
-	return token, during("request verification", err)
+// RequestVerification makes a token that verifies the user's email, and returns the
+// email that it is for: the caller mails it there, and not to one that it has read
+// before, which may be another. It lives for 24 hours. A missing user is
+// store.ErrNotFound.
+func (s *Service) RequestVerification(ctx context.Context, userID string) (token store.SecureToken, email string, err error) {
+	token, err = s.storage.Tokens.Create(ctx, userID, store.PurposeEmailVerification, 0)
+	return token, token.Email, during("request verification", err)
 }
 
 // VerifyEmail uses the token up and marks the email of its user as verified, or
-// returns ErrInvalidToken. The token must be as new as the user: the email may
-// have changed since it was mailed, and the one that the user has now has proved
-// nothing. A user who is verified already stays so.
+// returns ErrInvalidToken, also when the user has another email than the one that
+// the token was mailed to. A user who is verified already stays so.
 func (s *Service) VerifyEmail(ctx context.Context, token store.Token) (store.User, error) {
 	const op = "verify email"
 	user, used, err := s.use(ctx, token, store.PurposeEmailVerification)
@@ -117,9 +133,6 @@ func (s *Service) VerifyEmail(ctx context.Context, token store.Token) (store.Use
 	if user.EmailVerifiedAt != nil {
 		return user, nil
 	}
-	if user.UpdatedAt.After(used.CreatedAt) {
-		return store.User{}, during(op, ErrInvalidToken)
-	}
 	user.EmailVerifiedAt = used.UsedAt
 	user, err = s.storage.Users.Update(ctx, user)
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
@@ -128,7 +141,8 @@ func (s *Service) VerifyEmail(ctx context.Context, token store.Token) (store.Use
 	return user, during(op, err)
 }
 
-// use uses a token up and loads its user.
+// use uses a token up and loads its user, who still has the email that the token
+// was mailed to.
 func (s *Service) use(ctx context.Context, t store.Token, purpose store.TokenPurpose) (store.User, store.SecureToken, error) {
 	used, ok, err := s.storage.Tokens.Verify(ctx, t, purpose)
 	if err != nil {
@@ -138,8 +152,11 @@ func (s *Service) use(ctx context.Context, t store.Token, purpose store.TokenPur
 		return store.User{}, store.SecureToken{}, ErrInvalidToken
 	}
 	user, found, err := s.storage.Users.FindByID(store.WithPrimaryReads(ctx), used.UserID)
-	if err == nil && !found {
-		err = ErrInvalidToken // The user was deleted meanwhile.
+	if err == nil && (!found || user.Email != used.Email) {
+		err = ErrInvalidToken // The user was deleted or changed meanwhile.
 	}
-	return user, used, err
+	if err != nil {
+		return store.User{}, store.SecureToken{}, err
+	}
+	return user, used, nil
 }

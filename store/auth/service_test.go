@@ -118,12 +118,12 @@ func TestFailuresCostTheSame(t *testing.T) {
 // atAnyStep calls test again and again. What test passes to meanwhile is done just
 // before the first command that follows, in the next call before the second, and
 // so on until there are not so many, which must be at least.
-func atAnyStep(t *testing.T, least int, test func(s *auth.Service, meanwhile func(func()))) {
+func atAnyStep(t *testing.T, least int, test func(st *store.RedisStorage, s *auth.Service, meanwhile func(func()))) {
 	t.Helper()
 	for step := 1; ; step++ {
 		var commands atomic.Int64
 		act, called := func() {}, false
-		_, s := open(t, auth.Options{}, func(context.Context, string) error {
+		st, s := open(t, auth.Options{}, func(context.Context, string) error {
 			if commands.Add(1) == int64(step) {
 				called = true
 				act()
@@ -134,7 +134,7 @@ func atAnyStep(t *testing.T, least int, test func(s *auth.Service, meanwhile fun
 			commands.Store(0)
 			act, called = f, false
 		}
-		test(s, arm)
+		test(st, s, arm)
 		if !called {
 			if step <= least {
 				t.Errorf("it is over after %d commands, want at least %d", step-1, least)
@@ -150,7 +150,7 @@ func atAnyStep(t *testing.T, least int, test func(s *auth.Service, meanwhile fun
 // A login that has seen the old password begins its session just before, just
 // after, or in the midst of a change: no session is left.
 func TestChangeAtAnyStepOfALogin(t *testing.T) {
-	atAnyStep(t, 5, func(s *auth.Service, meanwhile func(func())) {
+	atAnyStep(t, 5, func(_ *store.RedisStorage, s *auth.Service, meanwhile func(func())) {
 		u, changed := register(t, s), false
 		meanwhile(func() {
 			changed = true
@@ -177,7 +177,7 @@ func TestChangeAtAnyStepOfALogin(t *testing.T) {
 // Two browsers of one person come back from the provider for the first time.
 func TestFirstLoginAtAnyStepOfAnother(t *testing.T) {
 	p := auth.ProviderIdentity{Provider: "github", Subject: "1", Email: email, EmailVerified: true}
-	atAnyStep(t, 5, func(s *auth.Service, meanwhile func(func())) {
+	atAnyStep(t, 5, func(_ *store.RedisStorage, s *auth.Service, meanwhile func(func())) {
 		var second store.Identity
 		meanwhile(func() {
 			var err error

@@ -93,8 +93,9 @@ local function session_moved(raw, expires, updated)
     created, rfc3339(expires), rfc3339(updated), rest)
 end
 
--- A secure token: when it ends and began, when it was used or '-', what for.
-local TOKEN = '^1 (%d+) (%d+) (%S+) (%S+)$'
+-- A secure token: when it ends and began, when it was used or '-', what for, and
+-- the nonce that its user had, which is another as soon as the email is.
+local TOKEN = '^1 (%d+) (%d+) (%S+) (%S+) (%S+)$'
 
 -- record_end gives when a session or a secure token ends, in ms, or nil if the
 -- record is neither.
@@ -190,23 +191,25 @@ end
 local PURPOSES = {magic_link = true, password_reset = true, email_verification = true}
 
 -- live_token gives a secure token that can be used for the purpose, with its
--- user; or nil and why not. All that keeps it from being used is 'absent'.
+-- user; or nil and why not. All that keeps it from being used is 'absent', to
+-- which a change of the email that it was made for counts.
 local function live_token(user, key, member, purpose)
   local raw = redis.call('HGET', key, member)
   if not raw then return nil, 'absent' end
   local t = {}
-  t.expires, t.created, t.used, t.purpose = string.match(raw, TOKEN)
+  t.expires, t.created, t.used, t.purpose, t.nonce = string.match(raw, TOKEN)
   if not PURPOSES[t.purpose or ''] then return nil, 'corrupt' end
   local u, why = read_user(user)
   if not u then return nil, why end
   t.user = u
-  if u.state ~= 'a' or t.used ~= '-' or t.purpose ~= purpose or tonumber(t.expires) <= now_ms() then return nil, 'absent' end
+  if u.state ~= 'a' or u.nonce ~= t.nonce then return nil, 'absent' end
+  if t.used ~= '-' or t.purpose ~= purpose or tonumber(t.expires) <= now_ms() then return nil, 'absent' end
   return t
 end
 
 -- use_token notes that a token was used, and gives its record.
 local function use_token(key, member, t)
-  local raw = table.concat({'1', t.expires, t.created, text(now_ms()), t.purpose}, ' ')
+  local raw = table.concat({'1', t.expires, t.created, text(now_ms()), t.purpose, t.nonce}, ' ')
   redis.call('HSET', key, member, raw)
   return raw
 end

@@ -7,22 +7,22 @@ import (
 
 // token is a stored secure token, taken apart.
 type token struct {
-	expires, created int64
-	used, purpose    string
-	user             user
+	expires, created     int64
+	used, purpose, nonce string
+	user                 user
 }
 
 func readToken(raw string) (token, bool) {
 	f := strings.Split(raw, " ")
-	if len(f) != 5 || slices.Contains(f, "") || f[0] != "1" || !numbers(f[1:3]...) || f[1][0] == '-' || f[2][0] == '-' ||
-		strings.ContainsAny(f[3]+f[4], "\n\t") {
+	if len(f) != 6 || slices.Contains(f, "") || f[0] != "1" || !numbers(f[1:3]...) || f[1][0] == '-' || f[2][0] == '-' ||
+		strings.ContainsAny(f[3]+f[4]+f[5], "\n\t") {
 		return token{}, false
 	}
-	return token{expires: number(f[1]), created: number(f[2]), used: f[3], purpose: f[4]}, true
+	return token{expires: number(f[1]), created: number(f[2]), used: f[3], purpose: f[4], nonce: f[5]}, true
 }
 
 func (k token) String() string {
-	return strings.Join([]string{"1", text(k.expires), text(k.created), k.used, k.purpose}, " ")
+	return strings.Join([]string{"1", text(k.expires), text(k.created), k.used, k.purpose, k.nonce}, " ")
 }
 
 // recordEnd is record_end of the Lua prelude.
@@ -49,7 +49,7 @@ func (t *turn) liveToken(userKey, key, member, purpose string) (token, string) {
 		return token{}, why
 	}
 	k.user = u
-	if u.state != "a" || k.used != "-" || k.purpose != purpose || k.expires <= t.ms {
+	if u.state != "a" || u.nonce != k.nonce || k.used != "-" || k.purpose != purpose || k.expires <= t.ms {
 		return token{}, "absent"
 	}
 	return k, ""
@@ -73,7 +73,8 @@ func (t *turn) dropEnded(key string) {
 }
 
 func tokenCreate(t *turn, keys, args []string) []string {
-	if why := t.whyAbsent(keys[0], args[0]); why != "" {
+	u, why := t.activeUser(keys[0], args[0])
+	if why != "" {
 		return []string{why}
 	}
 	if most := int(number(args[4])); len(t.hkeys(keys[1])) >= most {
@@ -82,13 +83,13 @@ func tokenCreate(t *turn, keys, args []string) []string {
 			return []string{"full"}
 		}
 	}
-	k := token{expires: t.ms + number(args[2]), created: t.ms, used: "-", purpose: args[3]}
+	k := token{expires: t.ms + number(args[2]), created: t.ms, used: "-", purpose: args[3], nonce: u.nonce}
 	if _, there := t.hget(keys[1], args[1]); there {
 		return []string{"taken"}
 	}
 	t.hset(keys[1], args[1], k.String())
 	t.tidy(keys[1], k.expires)
-	return []string{"ok", k.String()}
+	return []string{"ok", k.String(), u.raw}
 }
 
 func tokenVerify(t *turn, keys, args []string) []string {

@@ -189,6 +189,11 @@ func tokenMutants() []mutant {
 			},
 		},
 		{
+			name: "token-outlives-email", breaks: "who reads the mails of a former address gets into the account",
+			finder: "F-1 what was mailed", cases: "F-1 ",
+			edits: []edit{{file: "lua/prelude.lua", old: "u.state ~= 'a' or u.nonce ~= t.nonce", new: "u.state ~= 'a'"}},
+		},
+		{
 			name: "verifier-handed-out-twice", breaks: "two who return from a provider at once both get the verifier",
 			finder: "X-3 of concurrent", cases: "X-|W-4",
 			edits: []edit{{

@@ -12,7 +12,7 @@ import (
 func flowScenarios() []scenario {
 	return []scenario{
 		{name: "F-1 who registers logs in, verifies the email and logs in", run: registerAndVerify},
-		{name: "F-1 a token for another email than the user has now verifies nothing", run: verifyFormerEmail},
+		{name: "F-1 what was mailed to a former email is no good", run: verifyFormerEmail},
 		{name: "F-2 registering again leaves the user and the old password as they are", run: registerTwice},
 		{name: "F-3 a wrong password, an unknown email and a user without a password fail alike", run: failAlike},
 		{name: "F-4 a weak password is refused and nothing is stored", run: weakPassword},
@@ -100,10 +100,16 @@ func registerAndVerify(h *harness) {
 	if id := h.enter(s, mail, secret); id.User.EmailVerifiedAt != nil {
 		h.Error("nobody has verified the email")
 	}
-	token, err := s.RequestVerification(h.Context(), u.ID)
+	token, to, err := s.RequestVerification(h.Context(), u.ID)
 	h.must(err)
-	second, err := s.RequestVerification(h.Context(), u.ID)
+	second, _, err := s.RequestVerification(h.Context(), u.ID)
 	h.must(err)
+	if to != mail {
+		h.Errorf("to be mailed to %q, want %q", to, mail)
+	}
+	// A lock is no reason to mail again.
+	at := time.Now()
+	h.must(h.BruteForce.SetLockedAt(h.Context(), mail, &at))
 	verified, err := s.VerifyEmail(h.Context(), token.Token)
 	h.must(err)
 	if verified.ID != u.ID || verified.EmailVerifiedAt == nil || time.Since(*verified.EmailVerifiedAt).Abs() > time.Minute {
@@ -119,26 +125,40 @@ func registerAndVerify(h *harness) {
 	}
 	h.must(s.Logout(h.Context(), id.Session.Token))
 	h.ended(s, id)
-	_, err = s.RequestVerification(h.Context(), "usr_nobody")
+	_, _, err = s.RequestVerification(h.Context(), "usr_nobody")
 	h.want(err, store.ErrNotFound)
 }
 
 func verifyFormerEmail(h *harness) {
 	s := h.service(auth.Options{})
 	u := h.register(s, mail)
-	token, err := s.RequestVerification(h.Context(), u.ID)
+	token, _, err := s.RequestVerification(h.Context(), u.ID)
 	h.must(err)
-	elapse(time.Now().Add(2 * time.Millisecond)) // Changes are told apart by milliseconds.
-	u.Email = "victim@example.org"
-	_, err = h.Users.Update(h.Context(), u)
+	link, err := s.RequestMagicLink(h.Context(), mail)
 	h.must(err)
-	_, err = s.VerifyEmail(h.Context(), token.Token)
-	h.want(err, auth.ErrInvalidToken)
+	reset := h.reset(s, mail)
+	for _, email := range []string{"victim@example.org", mail} { // There and back.
+		u.Email = email
+		u, err = h.Users.Update(h.Context(), u)
+		h.must(err)
+		_, err = s.VerifyEmail(h.Context(), token.Token)
+		h.want(err, auth.ErrInvalidToken)
+		_, err = s.LoginByMagicLink(h.Context(), link.Token, auth.Client{})
+		h.want(err, auth.ErrInvalidToken)
+		_, err = s.ResetPassword(h.Context(), reset, other)
+		h.want(err, auth.ErrInvalidToken)
+		_, ok, err := h.Passwords.Reset(h.Context(), reset, phc(1))
+		h.must(err)
+		if ok || h.check(link.Token, link.Purpose) {
+			h.Errorf("%s: a token is good", email)
+		}
+	}
 	now, _, err := h.Users.FindByID(h.Context(), u.ID)
 	h.must(err)
 	if now.EmailVerifiedAt != nil {
 		h.Error("an email is verified to which nothing was mailed")
 	}
+	h.enter(s, mail, secret)
 }
 
 func registerTwice(h *harness) {

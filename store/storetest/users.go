@@ -25,6 +25,7 @@ func userScenarios() []scenario {
 		{name: "U-8 an id that the caller chose is honoured", run: chosenID},
 		{name: "U-9 a taken id or email is a conflict that leaves nothing behind", run: takenIDOrEmail},
 		{name: "U-10 a changed email frees the old one", run: changeEmail},
+		{name: "U-10 a changed email is not verified, unless somebody says so", run: changeVerified},
 		{name: "U-10 a change to a taken email leaves both users intact", run: changeToTaken},
 		{name: "U-11 emails that differ in case are different users", run: caseVariants},
 		{name: "U-15 writing to a missing user is not-found and creates nothing", run: missingUser},
@@ -206,6 +207,29 @@ func changeEmail(h *harness) {
 	other := h.user("old@example.org")
 	h.wantUser(other)
 	h.wantUser(changed)
+}
+
+func changeVerified(h *harness) {
+	u, err := h.Users.MarkEmailVerified(h.Context(), h.user("a@example.org").ID)
+	h.must(err)
+	u.Email = "b@example.org"
+	u, err = h.Users.Update(h.Context(), u)
+	h.must(err)
+	if u.EmailVerifiedAt != nil {
+		h.Errorf("the new email is verified at %s, as the old one was", u.EmailVerifiedAt)
+	}
+	h.wantUser(u)
+	at := time.UnixMilli(1_700_000_000_123).UTC()
+	for _, email := range []string{"c@example.org", "C@example.org"} {
+		u.Email, u.EmailVerifiedAt = email, &at
+		u, err = h.Users.Update(h.Context(), u)
+		h.must(err)
+		if u.EmailVerifiedAt == nil || !u.EmailVerifiedAt.Equal(at) {
+			h.Errorf("%s is verified at %v, want %s", email, u.EmailVerifiedAt, at)
+		}
+		at = at.Add(time.Second)
+	}
+	h.wantUser(u)
 }
 
 func changeToTaken(h *harness) {
