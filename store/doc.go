@@ -141,7 +141,7 @@
 //	Sessions.DeleteAllOfUser   1
 //	Users.Register             3    as Create
 //	RedisStorage.Login         1    two commands at once; 3 when the user may bear LockedAt
-//	Passwords.Set, Get, Change, Reset, Remove, RemoveUnlessLast
+//	Passwords.Set, Get, Change, Replace, Rehash, Reset, Remove, RemoveUnlessLast
 //	                           1
 //	Tokens.Create, Verify, Check
 //	                           1

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -14,24 +15,63 @@ type Passwords struct{ *engine }
 // Set stores the hash of a user's password in place of the one before. It ends
 // no session: see Change. A missing user is ErrNotFound.
 func (p *Passwords) Set(ctx context.Context, userID, hash string) error {
-	const op = "set password"
+	return p.set(ctx, "set password", userID, anyHash, hash)
+}
+
+// Rehash is Set, unless the hash that is stored is another than old, or none, which
+// it reports by false: for a hash of the same password with another cost.
+func (p *Passwords) Rehash(ctx context.Context, userID, old, hash string) (bool, error) {
+	const op = "rehash password"
+	if err := checkRequired("old password hash", old); err != nil {
+		return false, fmt.Errorf("%s: %w", op, err)
+	}
+	err := p.set(ctx, op, userID, old, hash)
+	if errors.Is(err, ErrConflict) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (p *Passwords) set(ctx context.Context, op, userID, old, hash string) error {
 	if err := checkRequired("password hash", hash); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	tag := userTag(userID)
-	return p.do(ctx, op, scriptPasswordSet, []string{p.keys.user(tag), p.keys.password(tag)}, userCheck(userID), hash)
+	return p.do(ctx, op, scriptPasswordSet, []string{p.keys.user(tag), p.keys.password(tag)}, userCheck(userID), hash, old)
 }
 
 // Change is Set and Sessions.DeleteAllOfUser in one atomic step: a password that
-// was changed leaves no session of before.
+// was changed leaves no session of before. It also drops the user's secure tokens
+// to log in and to set a password that were not used, which whoever knew the one
+// before may have asked for; those that verify an email stay.
 func (p *Passwords) Change(ctx context.Context, userID, hash string) error {
-	const op = "change password"
+	return p.change(ctx, "change password", userID, anyHash, hash)
+}
+
+// Replace is Change, but ErrConflict, with nothing changed, when the hash that is
+// stored is another than old, or none: for who has compared with that one.
+func (p *Passwords) Replace(ctx context.Context, userID, old, hash string) error {
+	const op = "replace password"
+	if err := checkRequired("old password hash", old); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return p.change(ctx, op, userID, old, hash)
+}
+
+// anyHash is what a script is given to replace where it does not matter.
+const anyHash = ""
+
+func (p *Passwords) change(ctx context.Context, op, userID, old, hash string) error {
 	if err := checkRequired("password hash", hash); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	tag := userTag(userID)
-	keys := []string{p.keys.user(tag), p.keys.password(tag), p.keys.sessions(tag)}
-	return p.do(ctx, op, scriptPasswordChange, keys, userCheck(userID), hash)
+	return p.do(ctx, op, scriptPasswordChange, p.withTokens(tag), userCheck(userID), hash, old)
+}
+
+// withTokens are the keys of a password and of what goes with a change of it.
+func (p *Passwords) withTokens(tag string) []string {
+	return []string{p.keys.user(tag), p.keys.password(tag), p.keys.sessions(tag), p.keys.tokens(tag)}
 }
 
 // Reset is Tokens.Verify with PurposePasswordReset and Change in one atomic
@@ -46,8 +86,7 @@ func (p *Passwords) Reset(ctx context.Context, t Token, hash string) (User, bool
 	if !ok {
 		return User{}, false, nil
 	}
-	keys := []string{p.keys.user(tag), p.keys.password(tag), p.keys.sessions(tag), p.keys.tokens(tag)}
-	out, err := p.eval(ctx, op, scriptPasswordReset, keys, sessionMember(t), string(PurposePasswordReset), hash)
+	out, err := p.eval(ctx, op, scriptPasswordReset, p.withTokens(tag), sessionMember(t), string(PurposePasswordReset), hash)
 	if err != nil || out[0] == replyAbsent {
 		return User{}, false, err
 	}

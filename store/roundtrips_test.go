@@ -160,6 +160,8 @@ func TestRoundTrips(t *testing.T) {
 		{"Passwords.Set", 1, func() error { return s.Passwords.Set(ctx, user.ID, "hash") }},
 		{"Passwords.Get", 1, func() error { _, _, err := s.Passwords.Get(ctx, user.ID); return err }},
 		{"Passwords.Change", 1, func() error { return s.Passwords.Change(ctx, user.ID, "hash") }},
+		{"Passwords.Replace", 1, func() error { return s.Passwords.Replace(ctx, user.ID, "hash", "hash") }},
+		{"Passwords.Rehash", 1, func() error { _, err := s.Passwords.Rehash(ctx, user.ID, "hash", "hash"); return err }},
 		{"Passwords.Remove", 1, func() error { return s.Passwords.Remove(ctx, user.ID) }},
 		{"Tokens.Create", 1, mail},
 		{"Tokens.Check", 1, func() error { _, err := s.Tokens.Check(ctx, mailed.Token, store.PurposeMagicLink); return err }},

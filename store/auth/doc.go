@@ -16,7 +16,9 @@
 //     refused before the password is looked at, even a right one.
 //   - A changed or reset password leaves no session in storage that began with the
 //     one before, not even that of a login under way at that moment. Sessions that
-//     are JSON Web Tokens cannot be ended: see [JWT].
+//     are JSON Web Tokens cannot be ended: see [JWT]. Nor does it leave a link to
+//     log in or to set a password that was mailed before. Of two changes at once that
+//     both prove the old password one gets through.
 //   - A token that was mailed is good for once, and no longer than its user has the
 //     email that it was mailed to. A new password is judged before its
 //     token is touched, so that a weak one does not use it up.
@@ -33,6 +35,5 @@
 // A hash is never replaced by one of newer parameters when its user logs in. The
 // password may have been changed by then, and there is no step that replaces a
 // hash only if it is still the same; so Options.Hashing takes effect with the next
-// change. For the same reason, of two changes at once that both prove the old
-// password the later one stays.
+// change.
 package auth

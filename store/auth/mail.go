@@ -40,7 +40,8 @@ func (s *Service) tokenFor(ctx context.Context, user store.User, purpose store.T
 }
 
 // ResetPassword gives the user of the token a new password, ends all sessions and
-// unlocks the email. It returns ErrInvalid when the password is refused by the
+// unlocks the email. What else was mailed to log in or to set a password, and was
+// not used, is no good from then on. It returns ErrInvalid when the password is refused by the
 // rules, which leaves the token good, and ErrInvalidToken when the token is not.
 // An error that comes with a user means that only the unlocking has failed.
 func (s *Service) ResetPassword(ctx context.Context, token store.Token, password string) (store.User, error) {

@@ -144,7 +144,9 @@ func (s *Service) confirm(ctx context.Context, p proof, id *store.Identity) erro
 }
 
 // ChangePassword gives the user a new password and ends all sessions, the one from
-// which it was asked for included. It returns ErrInvalid when the new one is
+// which it was asked for included. It also drops what was mailed and not used to log
+// in or to set a password. When somebody else changes or resets the password at the
+// same time, one of them gets through, and the others get ErrCredentials. It returns ErrInvalid when the new one is
 // refused by the rules, store.ErrNotFound when the user is not there, and else
 // what Login does: failures to prove the old one lock the email too, so that a
 // stolen session does not serve to guess it.
@@ -175,5 +177,9 @@ func (s *Service) ChangePassword(ctx context.Context, userID, password, next str
 	if err != nil {
 		return during(op, err)
 	}
-	return s.storage.Passwords.Change(ctx, userID, hash)
+	err = s.storage.Passwords.Replace(ctx, userID, p.hash, hash)
+	if errors.Is(err, store.ErrConflict) {
+		err = ErrCredentials // It has changed meanwhile, and that one stays.
+	}
+	return during(op, err)
 }

@@ -1,7 +1,8 @@
--- KEYS: user, password, sessions. ARGV: who, hash.
--- Sets a password and logs the user out everywhere, both or neither.
+-- KEYS: user, password, sessions, tokens. ARGV: who, hash, the hash that is to be
+-- replaced or '' for any.
+-- Sets a password and ends what the one before has let in: all or nothing.
 local why = why_absent(KEYS[1], ARGV[1])
 if why then return {why} end
-redis.call('SET', KEYS[2], ARGV[2])
-redis.call('UNLINK', KEYS[3])
+if not is_password(KEYS[2], ARGV[3]) then return {'conflict'} end
+replace_password(KEYS[2], ARGV[2], KEYS[3], KEYS[4])
 return {'ok'}

@@ -213,3 +213,22 @@ local function use_token(key, member, t)
   redis.call('HSET', key, member, raw)
   return raw
 end
+
+-- is_password says whether a password has the hash, or '' for any.
+local function is_password(key, hash)
+  return hash == '' or redis.call('GET', key) == hash
+end
+
+-- replace_password sets another one and logs the user out everywhere. It also
+-- drops what was mailed and not used that would let in or set a password again:
+-- whoever knew the one before may have asked for it.
+local function replace_password(key, hash, sessions, tokens)
+  redis.call('SET', key, hash)
+  redis.call('UNLINK', sessions)
+  local all, doomed = redis.call('HGETALL', tokens), {}
+  for i = 1, #all, 2 do
+    local _, _, used, purpose = string.match(all[i + 1], TOKEN)
+    if used == '-' and purpose ~= 'email_verification' then doomed[#doomed + 1] = all[i] end
+  end
+  if #doomed > 0 then redis.call('HDEL', tokens, unpack(doomed)) end
+end

@@ -100,9 +100,30 @@ func tokenVerify(t *turn, keys, args []string) []string {
 	return []string{"ok", t.useToken(keys[1], args[0], k), k.user.raw}
 }
 
+// isPassword is is_password of the Lua prelude.
+func (t *turn) isPassword(key, hash string) bool {
+	there, _ := t.get(key)
+	return hash == "" || there == hash
+}
+
+// replacePassword is replace_password of the Lua prelude.
+func (t *turn) replacePassword(key, hash, sessions, tokens string) {
+	t.set(key, hash, 0)
+	t.unlink(sessions)
+	for _, field := range t.hkeys(tokens) {
+		raw, _ := t.hget(tokens, field)
+		if k, ok := readToken(raw); ok && k.used == "-" && k.purpose != "email_verification" {
+			t.hdel(tokens, field)
+		}
+	}
+}
+
 func passwordSet(t *turn, keys, args []string) []string {
 	if why := t.whyAbsent(keys[0], args[0]); why != "" {
 		return []string{why}
+	}
+	if !t.isPassword(keys[1], args[2]) {
+		return []string{"conflict"}
 	}
 	t.set(keys[1], args[1], 0)
 	return []string{"ok"}
@@ -112,8 +133,10 @@ func passwordChange(t *turn, keys, args []string) []string {
 	if why := t.whyAbsent(keys[0], args[0]); why != "" {
 		return []string{why}
 	}
-	t.set(keys[1], args[1], 0)
-	t.unlink(keys[2])
+	if !t.isPassword(keys[1], args[2]) {
+		return []string{"conflict"}
+	}
+	t.replacePassword(keys[1], args[1], keys[2], keys[3])
 	return []string{"ok"}
 }
 
@@ -122,9 +145,8 @@ func passwordReset(t *turn, keys, args []string) []string {
 	if why != "" {
 		return []string{why}
 	}
-	t.set(keys[1], args[2], 0)
-	t.unlink(keys[2])
 	t.useToken(keys[3], args[0], k)
+	t.replacePassword(keys[1], args[2], keys[2], keys[3])
 	return []string{"ok", k.user.raw}
 }
 

@@ -194,6 +194,11 @@ func tokenMutants() []mutant {
 			edits: []edit{{file: "lua/prelude.lua", old: "u.state ~= 'a' or u.nonce ~= t.nonce", new: "u.state ~= 'a'"}},
 		},
 		{
+			name: "tokens-outlive-password", breaks: "who knew the old password has a link mailed before it changes, and undoes the change",
+			finder: "A13 a change drops", cases: "A13 ",
+			edits: []edit{{file: "lua/prelude.lua", old: "if #doomed > 0 then redis.call('HDEL', tokens, unpack(doomed)) end", new: ""}},
+		},
+		{
 			name: "verifier-handed-out-twice", breaks: "two who return from a provider at once both get the verifier",
 			finder: "X-3 of concurrent", cases: "X-|W-4",
 			edits: []edit{{

@@ -22,6 +22,8 @@ func passwordScenarios() []scenario {
 		{name: "A13 changing the password ends every session", run: changePassword},
 		{name: "A13 a reset uses up its token, sets the hash and ends every session", run: resetPassword},
 		{name: "A13 a reset that may not be changes nothing", run: refusedReset},
+		{name: "A13 a change drops what was mailed to log in or to set a password", run: dropMailed},
+		{name: "A13 a replacement and a rehash need the hash that is stored", run: replacePassword},
 		{name: "A13 no session of before outlives a concurrent change", run: racePasswordChange},
 		{name: "A14 who registers has a password at once", run: register},
 		{name: "A14 of concurrent registrations one wins, with its own password", run: raceRegister},
@@ -138,6 +140,80 @@ func resetPassword(h *harness) {
 	if ok || h.verify(token.Token, store.PurposePasswordReset) {
 		h.Error("the token is good for a second time")
 	}
+}
+
+func dropMailed(h *harness) {
+	for i, change := range []func(u store.User) error{
+		func(u store.User) error { return h.Passwords.Change(h.Context(), u.ID, phc(2)) },
+		func(u store.User) error { return h.Passwords.Replace(h.Context(), u.ID, phc(1), phc(2)) },
+		func(u store.User) error {
+			_, _, err := h.Passwords.Reset(h.Context(), h.token(u.ID, store.PurposePasswordReset, 0).Token, phc(2))
+			return err
+		},
+	} {
+		u, other := h.user(fmt.Sprintf("a%d@example.org", i)), h.user(fmt.Sprintf("b%d@example.org", i))
+		h.must(h.Passwords.Set(h.Context(), u.ID, phc(1)))
+		var dropped, kept []store.SecureToken
+		for _, purpose := range purposes() {
+			k := h.token(u.ID, purpose, 0)
+			if purpose == store.PurposeEmailVerification {
+				kept = append(kept, k)
+			} else {
+				dropped = append(dropped, k, h.token(u.ID, purpose, time.Hour))
+			}
+			kept = append(kept, h.token(other.ID, purpose, 0))
+		}
+		h.must(change(u))
+		for _, k := range dropped {
+			if h.verify(k.Token, k.Purpose) {
+				h.Errorf("change %d: a token from before is good: %s", i, k.Purpose)
+			}
+		}
+		for _, k := range kept {
+			if !h.verify(k.Token, k.Purpose) {
+				h.Errorf("change %d: a token has gone: %s of %s", i, k.Purpose, k.Email)
+			}
+		}
+	}
+}
+
+func replacePassword(h *harness) {
+	u := h.user("a@example.org")
+	s := h.session(u.ID, time.Hour)
+	link := h.token(u.ID, store.PurposeMagicLink, 0)
+	refused := func(stored string) {
+		h.Helper()
+		h.want(h.Passwords.Replace(h.Context(), u.ID, phc(9), phc(2)), store.ErrConflict)
+		ok, err := h.Passwords.Rehash(h.Context(), u.ID, phc(9), phc(2))
+		h.must(err)
+		if ok || !h.check(link.Token, link.Purpose) {
+			h.Errorf("rehashed: %t", ok)
+		}
+		h.wantPassword(u.ID, stored)
+		h.wantSession(s)
+	}
+	refused("")
+	h.must(h.Passwords.Set(h.Context(), u.ID, phc(1)))
+	refused(phc(1))
+	ok, err := h.Passwords.Rehash(h.Context(), u.ID, phc(1), phc(2))
+	h.must(err)
+	if !ok || !h.check(link.Token, link.Purpose) {
+		h.Errorf("rehashed: %t", ok)
+	}
+	refused(phc(2))
+	h.must(h.Passwords.Replace(h.Context(), u.ID, phc(2), phc(3)))
+	h.wantPassword(u.ID, phc(3))
+	if h.alive(s.Token) {
+		h.Error("the session is alive")
+	}
+	for _, bad := range []string{"", "\xff"} {
+		h.want(h.Passwords.Replace(h.Context(), u.ID, bad, phc(2)), store.ErrInvalid)
+		_, err := h.Passwords.Rehash(h.Context(), u.ID, bad, phc(2))
+		h.want(err, store.ErrInvalid)
+	}
+	h.want(h.Passwords.Replace(h.Context(), "usr_nobody", phc(1), phc(2)), store.ErrNotFound)
+	_, err = h.Passwords.Rehash(h.Context(), "usr_nobody", phc(1), phc(2))
+	h.want(err, store.ErrNotFound)
 }
 
 func refusedReset(h *harness) {

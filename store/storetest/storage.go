@@ -133,16 +133,18 @@ func sessionOperations(h *harness) map[string]func() error {
 func secretOperations(h *harness) map[string]func() error {
 	token := store.NewToken("usr_1")
 	return map[string]func() error{
-		"set password":    func() error { return h.Passwords.Set(h.Context(), "usr_1", phc(1)) },
-		"change password": func() error { return h.Passwords.Change(h.Context(), "usr_1", phc(1)) },
-		"reset password":  func() error { _, _, err := h.Passwords.Reset(h.Context(), token, phc(1)); return err },
-		"get password":    func() error { _, _, err := h.Passwords.Get(h.Context(), "usr_1"); return err },
-		"remove password": func() error { return h.Passwords.Remove(h.Context(), "usr_1") },
-		"login":           func() error { _, err := h.Login(h.Context(), "a", store.NewSession{UserID: "usr_1"}); return err },
-		"create token":    func() error { _, err := h.Tokens.Create(h.Context(), "usr_1", store.PurposeMagicLink, 0); return err },
-		"verify token":    func() error { _, _, err := h.Tokens.Verify(h.Context(), token, store.PurposeMagicLink); return err },
-		"check token":     func() error { _, err := h.Tokens.Check(h.Context(), token, store.PurposeMagicLink); return err },
-		"clean up tokens": func() error { _, err := h.Tokens.CleanupExpired(h.Context()); return err },
+		"set password":     func() error { return h.Passwords.Set(h.Context(), "usr_1", phc(1)) },
+		"change password":  func() error { return h.Passwords.Change(h.Context(), "usr_1", phc(1)) },
+		"replace password": func() error { return h.Passwords.Replace(h.Context(), "usr_1", phc(1), phc(2)) },
+		"rehash password":  func() error { _, err := h.Passwords.Rehash(h.Context(), "usr_1", phc(1), phc(2)); return err },
+		"reset password":   func() error { _, _, err := h.Passwords.Reset(h.Context(), token, phc(1)); return err },
+		"get password":     func() error { _, _, err := h.Passwords.Get(h.Context(), "usr_1"); return err },
+		"remove password":  func() error { return h.Passwords.Remove(h.Context(), "usr_1") },
+		"login":            func() error { _, err := h.Login(h.Context(), "a", store.NewSession{UserID: "usr_1"}); return err },
+		"create token":     func() error { _, err := h.Tokens.Create(h.Context(), "usr_1", store.PurposeMagicLink, 0); return err },
+		"verify token":     func() error { _, _, err := h.Tokens.Verify(h.Context(), token, store.PurposeMagicLink); return err },
+		"check token":      func() error { _, err := h.Tokens.Check(h.Context(), token, store.PurposeMagicLink); return err },
+		"clean up tokens":  func() error { _, err := h.Tokens.CleanupExpired(h.Context()); return err },
 	}
 }
 

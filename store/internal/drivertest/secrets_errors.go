@@ -100,9 +100,16 @@ func (h *holder) operations(st *store.RedisStorage) map[string]func(ctx context.
 			_, _, err := st.Tokens.Verify(ctx, h.token, store.PurposeMagicLink)
 			return err
 		},
-		"reset password":     func(ctx context.Context) error { _, _, err := st.Passwords.Reset(ctx, h.token, h.password); return err },
-		"set password":       func(ctx context.Context) error { return st.Passwords.Set(ctx, h.user.ID, h.password) },
-		"change password":    func(ctx context.Context) error { return st.Passwords.Change(ctx, h.user.ID, h.password) },
+		"reset password":  func(ctx context.Context) error { _, _, err := st.Passwords.Reset(ctx, h.token, h.password); return err },
+		"set password":    func(ctx context.Context) error { return st.Passwords.Set(ctx, h.user.ID, h.password) },
+		"change password": func(ctx context.Context) error { return st.Passwords.Change(ctx, h.user.ID, h.password) },
+		"replace password": func(ctx context.Context) error {
+			return st.Passwords.Replace(ctx, h.user.ID, h.password, h.password)
+		},
+		"rehash password": func(ctx context.Context) error {
+			_, err := st.Passwords.Rehash(ctx, h.user.ID, h.password, h.password)
+			return err
+		},
 		"get password":       func(ctx context.Context) error { _, _, err := st.Passwords.Get(ctx, h.user.ID); return err },
 		"store verifier":     func(ctx context.Context) error { return st.OAuth.StorePKCE(ctx, h.state, h.verifier, time.Hour) },
 		"get verifier":       func(ctx context.Context) error { _, _, err := st.OAuth.PKCE(ctx, h.state); return err },

@@ -238,9 +238,9 @@ func (p *twins) tokenCall(script string) (keys, args []string) {
 	case "token_verify":
 		return both, []string{p.member(), p.purpose()}
 	case "password_set":
-		return []string{userKey, passKey}, []string{p.who(), p.pick("h1", "h2")}
+		return []string{userKey, passKey}, []string{p.who(), p.pick("h1", "h2"), p.pick("", "h1", "h2")}
 	case "password_change":
-		return []string{userKey, passKey, sessionsKey}, []string{p.who(), p.pick("h1", "h2")}
+		return []string{userKey, passKey, sessionsKey, tokensKey}, []string{p.who(), p.pick("h1", "h2"), p.pick("", "h1", "h2")}
 	case "password_reset":
 		return []string{userKey, passKey, sessionsKey, tokensKey}, []string{p.member(), p.purpose(), p.pick("h1", "h2")}
 	case "password_remove":
@@ -249,4 +249,6 @@ func (p *twins) tokenCall(script string) (keys, args []string) {
 	return nil, nil
 }
 
-func (p *twins) purpose() string { return p.pick("magic_link", "password_reset") }
+func (p *twins) purpose() string {
+	return p.mostly(p.pick("magic_link", "password_reset"), "email_verification")
+}
