@@ -43,7 +43,10 @@ func (b *BruteForce) With(opts LockoutOptions) (*BruteForce, error) {
 // Admit are for. If it is locked, the User who has the email gets LockedAt.
 //
 // With an error nobody knows whether the attempt is recorded, unless that is
-// ErrInvalid; the attempt's ID lets it be repeated without counting twice. A
+// ErrInvalid; the attempt's ID lets it be repeated without counting twice. An error
+// that comes with Attempt.AttemptedAt is about LockedAt alone: the attempt is
+// recorded, and the status is that of the email. What it costs does not tell
+// whether somebody has the email. A
 // caller whose ctx ends when the client hangs up should pass
 // context.WithoutCancel(ctx), lest hanging up spares the failure.
 func (b *BruteForce) RecordFailure(ctx context.Context, n NewAttempt) (Attempt, LockoutStatus, error) {
@@ -57,8 +60,9 @@ func (b *BruteForce) RecordFailure(ctx context.Context, n NewAttempt) (Attempt, 
 // once, unless one of them was right. Logins with the right password count too
 // until they are cleared: of more than MaxAttempts at once, some are refused.
 //
-// With any other error the password must not be checked; to repeat the call
-// with the attempt's ID counts once.
+// With any other error the password must not be checked, unless it comes with
+// Attempt.AttemptedAt, see RecordFailure; to repeat the call with the attempt's ID
+// counts once.
 func (b *BruteForce) Admit(ctx context.Context, n NewAttempt) (Attempt, error) {
 	a, _, err := b.record(ctx, "admit login", n, "guard")
 	return a, err
@@ -89,7 +93,7 @@ func (b *BruteForce) record(ctx context.Context, op string, n NewAttempt, guard 
 		return a, undecided(n.Email), err
 	case out[0] == replyLocked:
 		return Attempt{Email: a.Email, IPAddress: a.IPAddress}, status, during(op, status.Err())
-	case len(out) > 5 && out[5] != "":
+	case status.Locked && len(out) > 5:
 		return a, status, b.hint(ctx, op, out[5], optionalMillis(&a.AttemptedAt))
 	default:
 		return a, status, nil

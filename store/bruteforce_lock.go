@@ -180,8 +180,14 @@ func (b *BruteForce) hold(ctx context.Context, op, email, verb string) (string, 
 
 // hint writes LockedAt into the record of the user whom a claim names. A dead
 // claim names nobody; one whose user is still being completed is completed
-// first.
+// first. Where there is no claim, it does the same with nobody's record, so that
+// nobody can tell.
 func (b *BruteForce) hint(ctx context.Context, op, raw, locked string) error {
+	if raw == "" {
+		id := NewUserID()
+		_, err := b.eval(ctx, op, scriptUserLock, []string{b.keys.user(userTag(id))}, userCheck(id), newNonce(), locked)
+		return err
+	}
 	c, err := parseClaim(raw)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)

@@ -157,7 +157,7 @@
 //	                                DeleteUnlessLast
 //	Passkeys.DeleteAll         1    and 1 for each passkey; likewise DeleteAllUnlessLast
 //	Passkeys.SetChallenge      1    likewise Challenge, ConsumeChallenge
-//	BruteForce.RecordFailure   1    2 when it locks the email of a user
+//	BruteForce.RecordFailure   1    2 when it locks, whether a user has the email or not
 //	BruteForce.Admit           1    2 when it is the last that is admitted
 //	BruteForce.Status          1
 //	BruteForce.Stats           1

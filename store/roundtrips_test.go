@@ -192,7 +192,7 @@ func TestRoundTrips(t *testing.T) {
 		{"BruteForce.RecordFailure", 1, fail(1)},
 		{"BruteForce.RecordFailure, three more", 3, fail(3)},
 		{"BruteForce.RecordFailure, which locks", 2, fail(1)},
-		{"BruteForce.RecordFailure, nobody's", 6, func() error { email := user.Email; user.Email = "x"; err := fail(6)(); user.Email = email; return err }},
+		{"BruteForce.RecordFailure, nobody's, of which two lock", 8, func() error { email := user.Email; user.Email = "x"; err := fail(6)(); user.Email = email; return err }},
 		{"BruteForce.Stats", 1, func() error { _, err := s.BruteForce.Stats(ctx, user.Email, time.Now()); return err }},
 		{"BruteForce.LockedAt", 2, func() error { _, _, err := s.BruteForce.LockedAt(ctx, user.Email); return err }},
 		{"BruteForce.Clear, a lock", 3, func() error { _, err := s.BruteForce.Clear(ctx, user.Email); return err }},

@@ -102,7 +102,7 @@ func durable() []scriptName {
 	return []scriptName{
 		scriptClaimTake, scriptLinkCommit, scriptLinkRemove, scriptNoteTake,
 		scriptPasswordChange, scriptPasswordRemove, scriptPasswordReset, scriptPasswordSet,
-		scriptSessionDelete, scriptTokenVerify, scriptUserCommit, scriptUserDelete, scriptUserLock, scriptUserRevoke,
+		scriptSessionDelete, scriptTokenVerify, scriptUserCommit, scriptUserDelete, scriptUserRevoke,
 	}
 }
 

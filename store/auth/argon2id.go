@@ -177,29 +177,28 @@ func newHasher(cost Argon2id, atOnce int) (*hasher, error) {
 	return &hasher{cost: cost, turns: make(chan struct{}, atOnce), dummy: dummy.String()}, nil
 }
 
-func (h *hasher) hash(ctx context.Context, password string) (text string, err error) {
-	waited := h.inTurn(ctx, func() { text, err = h.cost.Hash(password) })
-	if waited != nil {
-		return "", waited
-	}
-	return text, err
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	return inTurn(ctx, h, func() (string, error) { return h.cost.Hash(password) })
 }
 
-func (h *hasher) verify(ctx context.Context, hash, password string) (same bool, err error) {
-	waited := h.inTurn(ctx, func() { same, err = Verify(hash, password) })
-	if waited != nil {
-		return false, waited
+// verify is Verify, but no longer password than may be set is hashed, as who sends
+// megabytes could else hold up everybody. It belongs into a turn.
+func verify(hash, password string) (bool, error) {
+	if len(password) <= MaxPassword {
+		return Verify(hash, password)
 	}
-	return same, err
+	_, err := Verify(hash, "too long")
+	return false, err
 }
 
-func (h *hasher) inTurn(ctx context.Context, work func()) error {
+// inTurn does work that hashes a password, once fewer than the bound do.
+func inTurn[T any](ctx context.Context, h *hasher, work func() (T, error)) (T, error) {
 	select {
 	case h.turns <- struct{}{}:
 		defer func() { <-h.turns }()
-		work()
-		return nil
+		return work()
 	case <-ctx.Done():
-		return fmt.Errorf("wait to hash a password: %w", ctx.Err())
+		var none T
+		return none, fmt.Errorf("wait to hash a password: %w", ctx.Err())
 	}
 }

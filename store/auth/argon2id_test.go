@@ -132,9 +132,11 @@ func TestHashesTakeTurns(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		results := make(chan error, 2)
-		err = h.inTurn(t.Context(), func() {
-			go func() { _, err := h.hash(ctx, "password"); results <- err }()
-			go func() { _, err := h.verify(ctx, h.dummy, "password"); results <- err }()
+		hash := func(ctx context.Context) (string, error) { return h.hash(ctx, "password") }
+		_, err = inTurn(t.Context(), h, func() (string, error) {
+			for range 2 {
+				go func() { _, err := hash(ctx); results <- err }()
+			}
 			synctest.Wait()
 			if len(results) > 0 {
 				t.Error("two hash at once")
@@ -145,11 +147,15 @@ func TestHashesTakeTurns(t *testing.T) {
 					t.Errorf("error is %v", err)
 				}
 			}
+			return "", nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, err := h.verify(t.Context(), h.dummy, ""); same || err != nil {
+		if text, err := hash(t.Context()); text == "" || err != nil {
+			t.Errorf("with its turn: %q, %v", text, err)
+		}
+		if same, err := verify(h.dummy, ""); same || err != nil {
 			t.Errorf("a dummy verifies: %t, %v", same, err)
 		}
 	})

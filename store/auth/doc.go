@@ -13,7 +13,8 @@
 //   - A password is never kept, printed or put into an error; what is stored is its
 //     Argon2id hash. See [Argon2id].
 //   - Too many failures lock an email, see [store.BruteForce]. The next attempt is
-//     refused before the password is looked at, even a right one.
+//     refused before the password is looked at, even a right one. Of attempts at
+//     once a few more are looked at, unless Options.Strict says otherwise.
 //   - A changed or reset password leaves no session in storage that began with the
 //     one before, not even that of a login under way at that moment. Sessions that
 //     are JSON Web Tokens cannot be ended: see [JWT]. Nor does it leave a link to

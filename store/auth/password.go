@@ -56,27 +56,40 @@ type proof struct {
 	hash string
 }
 
-// prove checks a password, unless the email is locked, and records a failure.
+// prove checks a password, unless the email is locked, and records a failure. All
+// of it is one turn of hashing: who waits for it has not been admitted yet, and sees
+// the failures of those before.
 func (s *Service) prove(ctx context.Context, attempt store.NewAttempt, password string) (proof, error) {
-	if err := s.admit(ctx, attempt); err != nil {
-		return proof{}, err
-	}
-	p, err := s.compare(ctx, attempt.Email, password)
-	if !s.strict && errors.Is(err, ErrCredentials) {
-		// To hang up must not spare the failure.
-		_, _, unrecorded := s.storage.BruteForce.RecordFailure(context.WithoutCancel(ctx), attempt)
-		if unrecorded != nil {
-			return proof{}, unrecorded
+	return inTurn(ctx, s.hasher, func() (proof, error) {
+		if err := s.admit(ctx, attempt); err != nil {
+			return proof{}, err
 		}
+		p, err := s.compare(ctx, attempt.Email, password)
+		if !s.strict && errors.Is(err, ErrCredentials) {
+			// To hang up must not spare the failure.
+			a, _, unrecorded := s.storage.BruteForce.RecordFailure(context.WithoutCancel(ctx), attempt)
+			if unlessRecorded(a, unrecorded) != nil {
+				return proof{}, unrecorded
+			}
+		}
+		return p, err
+	})
+}
+
+// unlessRecorded drops the error of an attempt that is recorded: only the time of locking
+// could not be written into its user, which shows that there is one.
+func unlessRecorded(a store.Attempt, err error) error {
+	if !a.AttemptedAt.IsZero() {
+		return nil
 	}
-	return p, err
+	return err
 }
 
 // admit refuses while the email is locked.
 func (s *Service) admit(ctx context.Context, attempt store.NewAttempt) error {
 	if s.strict {
-		_, err := s.storage.BruteForce.Admit(ctx, attempt)
-		return err
+		a, err := s.storage.BruteForce.Admit(ctx, attempt)
+		return unlessRecorded(a, err)
 	}
 	status, err := s.storage.BruteForce.Status(ctx, attempt.Email)
 	if err != nil {
@@ -103,7 +116,7 @@ func (s *Service) compare(ctx context.Context, email, password string) (proof, e
 	if !has {
 		hash = s.hasher.dummy
 	}
-	same, err := s.hasher.verify(ctx, hash, password)
+	same, err := verify(hash, password)
 	switch {
 	case err != nil:
 		return proof{}, err

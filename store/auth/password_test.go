@@ -3,7 +3,13 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/toriibench/toriibench/store"
 	"github.com/toriibench/toriibench/store/auth"
@@ -39,4 +45,110 @@ func TestAResetAtAnyStepOfAChange(t *testing.T) {
 			t.Errorf("the thief: %v", err)
 		}
 	})
+}
+
+// Of hundreds who guess at once from one process few are compared with the hash:
+// who waits for a turn has not been admitted.
+func TestWaitingIsNoAdmission(t *testing.T) {
+	const turns = 2
+	for strict, most := range map[bool]int64{false: store.DefaultMaxAttempts + turns - 1, true: store.DefaultMaxAttempts} {
+		synctest.Test(t, func(t *testing.T) {
+			_, s := open(t, auth.Options{HashesAtOnce: turns, Strict: strict}, func(context.Context, string) error {
+				<-time.After(time.Millisecond)
+				return nil
+			})
+			register(t, s)
+			var compared atomic.Int64
+			var all sync.WaitGroup
+			for n := range 300 {
+				all.Go(func() {
+					switch _, err := s.Login(t.Context(), email, fmt.Sprintf("guess %d", n), auth.Client{}); {
+					case errors.Is(err, auth.ErrCredentials):
+						compared.Add(1)
+					case !errors.Is(err, store.ErrLocked):
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if n := compared.Load(); n < store.DefaultMaxAttempts || n > most {
+				t.Errorf("strict %t: %d passwords were compared, want %d to %d", strict, n, store.DefaultMaxAttempts, most)
+			}
+		})
+	}
+}
+
+// A turn that never comes ends with the context, and counts nothing.
+func TestWaitingEndsWithTheContext(t *testing.T) {
+	begun, done := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	st, s := open(t, auth.Options{HashesAtOnce: 1, Strict: true}, func(_ context.Context, command string) error {
+		if command == "attempt_record" {
+			once.Do(func() { close(begun); <-done })
+		}
+		return nil
+	})
+	register(t, s)
+	var first sync.WaitGroup
+	first.Go(func() {
+		if _, err := s.Login(context.Background(), email, secret, auth.Client{}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Login(ctx, email, other, auth.Client{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want %v", err, context.Canceled)
+	}
+	close(done)
+	first.Wait()
+	if status, err := st.BruteForce.Status(t.Context(), email); err != nil || status.FailedAttempts != 0 {
+		t.Errorf("%d failures, %v", status.FailedAttempts, err)
+	}
+}
+
+// The failure that locks looks like any other where the user cannot be told of it.
+func TestALockWithoutItsHint(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		_, s := open(t, auth.Options{Strict: strict}, func(_ context.Context, command string) error {
+			if command == "user_lock" {
+				return store.Unavailable("driver", errors.New("gone"))
+			}
+			return nil
+		})
+		register(t, s)
+		for _, who := range []string{email, "nobody@example.org"} {
+			for range store.DefaultMaxAttempts {
+				if _, err := s.Login(t.Context(), who, other, auth.Client{}); !errors.Is(err, auth.ErrCredentials) {
+					t.Errorf("strict %t, %s: %v", strict, who, err)
+				}
+			}
+			if _, err := s.Login(t.Context(), who, other, auth.Client{}); !errors.Is(err, store.ErrLocked) {
+				t.Errorf("strict %t, %s: %v", strict, who, err)
+			}
+		}
+	}
+}
+
+// What nobody can have chosen is not hashed, and fails as any wrong password does.
+func TestATextTooLongIsNoPassword(t *testing.T) {
+	st, s := open(t, auth.Options{}, func(context.Context, string) error { return nil })
+	u := register(t, s)
+	long := strings.Repeat("x", auth.MaxPassword+1)
+	hash, err := auth.Argon2id{Memory: 8, Passes: 1}.Hash(long)
+	if err == nil {
+		err = st.Passwords.Set(t.Context(), u.ID, hash)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, who := range []string{email, "nobody@example.org"} {
+		if _, err := s.Login(t.Context(), who, long, auth.Client{}); !errors.Is(err, auth.ErrCredentials) {
+			t.Error(err)
+		}
+		if status, err := st.BruteForce.Status(t.Context(), who); err != nil || status.FailedAttempts != 1 {
+			t.Errorf("%d: %d failures, %v", n, status.FailedAttempts, err)
+		}
+	}
 }

@@ -13,14 +13,18 @@ type Options struct {
 	// Hashing is the cost of password hashes that are made.
 	Hashing Argon2id
 	// HashesAtOnce is how many passwords are hashed at once; others wait until
-	// their context ends. 0 means as many as there are processors: more take more
-	// memory and no less time.
+	// their context ends. A login has its turn from the question whether the email
+	// is locked to the record of a failure, its round trips included. 0 means as many
+	// as there are processors: more take more memory, and less time only where
+	// storage is far away.
 	HashesAtOnce int
 	// Strict has a login ask for leave before the password is checked, so that at
 	// most LockoutOptions.MaxAttempts passwords are tried for an email within a
-	// Period, however many come at once. Without it a few more may slip through,
-	// but many logins at once with the right password are all let in. See
-	// store.BruteForce.Admit.
+	// Period, however many come at once. Without it each process may try up to
+	// HashesAtOnce more, but many logins at once with the right password are all let
+	// in. The leave is a failure that a login takes back: where storage fails in
+	// between, or the process dies, it stays and counts, even of the right password.
+	// See store.BruteForce.Admit.
 	Strict bool
 	// SessionLifetime is how long a session lives: a millisecond, or a second with
 	// JWT, to store.MaxSessionLifetime; 0 means store.DefaultSessionLifetime.

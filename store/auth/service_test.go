@@ -94,22 +94,28 @@ func TestFailuresCostTheSame(t *testing.T) {
 		if _, err := st.Users.Create(t.Context(), store.NewUser{Email: "bare@example.org"}); err != nil {
 			t.Fatal(err)
 		}
-		var first []string
-		for _, who := range []string{email, "bare@example.org", "nobody@example.org"} {
-			seen = nil
-			if _, err := s.Login(t.Context(), who, other, auth.Client{}); !errors.Is(err, auth.ErrCredentials) {
-				t.Errorf("%s: %v", who, err)
+		for n := 1; n <= store.DefaultMaxAttempts+1; n++ {
+			want, least := auth.ErrCredentials, 4
+			if n > store.DefaultMaxAttempts {
+				want, least = store.ErrLocked, 1
 			}
-			if first == nil {
-				first = seen
-			}
-			if diff := cmp.Diff(first, seen); diff != "" || len(seen) < 4 {
-				t.Errorf("%s (-user with a password +this one):\n%s", who, diff)
-			}
-		}
-		for _, command := range seen {
-			if strings.HasSuffix(command, "false") {
-				t.Errorf("%s may be read from a replica", command)
+			var first []string
+			for _, who := range []string{email, "bare@example.org", "nobody@example.org"} {
+				seen = nil
+				if _, err := s.Login(t.Context(), who, other, auth.Client{}); !errors.Is(err, want) {
+					t.Errorf("failure %d, %s: %v", n, who, err)
+				}
+				if first == nil {
+					first = seen
+				}
+				if diff := cmp.Diff(first, seen); diff != "" || len(seen) < least {
+					t.Errorf("failure %d, %s (-user with a password +this one):\n%s", n, who, diff)
+				}
+				for _, command := range seen {
+					if strings.HasSuffix(command, "false") {
+						t.Errorf("%s may be read from a replica", command)
+					}
+				}
 			}
 		}
 	}
