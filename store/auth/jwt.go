@@ -18,7 +18,8 @@ import (
 // their user, times, client and issuer themselves, signed and readable by anybody.
 // No storage knows of them, so none can be ended before its time: not by a logout,
 // a change of the password, or the end of its user, whom Service.Authenticate
-// looks up, and Verify does not. It is safe for concurrent use, and hides its key
+// looks up, and Verify does not. Who may refresh one may do so for ever, see
+// JWTSessions.Refresh. It is safe for concurrent use, and hides its key
 // from printing. NewHS256 and NewRS256 make one.
 type JWT struct {
 	method    jwt.SigningMethod

@@ -41,8 +41,13 @@ func (s *JWTSessions) Authenticate(ctx context.Context, t store.Token) (store.Id
 // Refresh makes another token of one that is good, which begins now and ends after
 // d, a second to store.MaxSessionLifetime. The old one stays good until its end.
 // The result is store.ErrNotFound when the token is not good, which is an
-// ErrExpired or an ErrInvalidToken too.
-func (s *JWTSessions) Refresh(_ context.Context, t store.Token, d time.Duration) (store.Session, error) {
+// ErrExpired or an ErrInvalidToken too, or its user is not there.
+//
+// A refresh prolongs without a bound, whatever Options.SessionLifetime: who has
+// stolen a token refreshes it again and again, and neither a log-out nor a change
+// of the password ends that. Offer it only where that cannot be; else let people
+// log in again.
+func (s *JWTSessions) Refresh(ctx context.Context, t store.Token, d time.Duration) (store.Session, error) {
 	const op = "refresh session"
 	if d < time.Second || d > store.MaxSessionLifetime {
 		return store.Session{}, during(op, invalid("lifetime %s is not between 1s and %s", d, store.MaxSessionLifetime))
@@ -50,6 +55,13 @@ func (s *JWTSessions) Refresh(_ context.Context, t store.Token, d time.Duration)
 	old, err := s.jwt.Verify(t)
 	if err != nil {
 		return store.Session{}, fmt.Errorf("%s: %w: %w", op, store.ErrNotFound, err)
+	}
+	_, found, err := s.users.FindByID(store.WithPrimaryReads(ctx), old.UserID)
+	if err == nil && !found {
+		err = fmt.Errorf("user %w", store.ErrNotFound)
+	}
+	if err != nil {
+		return store.Session{}, during(op, err)
 	}
 	return s.jwt.Sign(store.NewSession{
 		UserID: old.UserID, UserAgent: old.UserAgent, IPAddress: old.IPAddress, ExpiresAt: time.Now().Add(d),

@@ -86,8 +86,10 @@ type ProviderIdentity struct {
 func (s *Service) LoginByOAuth(ctx context.Context, p ProviderIdentity, from Client) (store.Identity, error) {
 	const op = "log in by OAuth"
 	ctx = store.WithPrimaryReads(ctx)
-	if err := checkProvider(p.Provider); err != nil {
-		return store.Identity{}, during(op, err)
+	for _, err := range []error{checkProvider(p.Provider), checkSubject(p.Subject)} {
+		if err != nil {
+			return store.Identity{}, during(op, err)
+		}
 	}
 	user, err := s.resolve(ctx, p)
 	if err != nil {

@@ -85,6 +85,18 @@ func checkProvider(name string) error {
 	return nil
 }
 
+// maxSubject bounds the name of somebody at a provider, in bytes: what is stored of
+// a text.
+const maxSubject = 16 << 10
+
+// checkSubject accepts what can be linked, and comes before a user is made for it.
+func checkSubject(subject string) error {
+	if subject == "" || len(subject) > maxSubject || !utf8.ValidString(subject) {
+		return invalid("subject of %d bytes is not 1 to %d bytes of UTF-8", len(subject), maxSubject)
+	}
+	return nil
+}
+
 // Bounds of what a client says about itself, in bytes. The text is its own, and
 // is kept with each of its sessions.
 const (

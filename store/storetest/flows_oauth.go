@@ -64,6 +64,10 @@ func linkByEmail(h *harness) {
 		_, err := h.byProvider(s, auth.ProviderIdentity{Provider: bad, Subject: "3", Email: "c@example.org", EmailVerified: true})
 		h.want(err, store.ErrInvalid)
 	}
+	for _, bad := range []string{"", "\xff", strings.Repeat("x", 16<<10+1)} {
+		_, err := h.byProvider(s, auth.ProviderIdentity{Provider: "github", Subject: bad, Email: "c@example.org", EmailVerified: true})
+		h.want(err, store.ErrInvalid)
+	}
 }
 
 func accountFirst(h *harness) {

@@ -196,4 +196,6 @@ func jwtSessions(h *harness) {
 	}
 	h.must(h.Users.Delete(h.Context(), u.ID))
 	h.ended(s, id)
+	_, err = s.Sessions.Refresh(h.Context(), id.Session.Token, time.Hour)
+	h.want(err, store.ErrNotFound)
 }
