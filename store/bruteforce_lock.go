@@ -17,7 +17,8 @@ import (
 
 // Clear forgets the failed attempts of an email, as after a login, and returns
 // how many there were. It ends a lock, and takes LockedAt from the user who has
-// the email.
+// the email, as far as the hold says that it may be there: not after LockedRetention,
+// and not when the user has come to the email since. Unlock always does.
 func (b *BruteForce) Clear(ctx context.Context, email string) (int64, error) {
 	const op = "clear failed attempts"
 	c, err := b.clear(ctx, op, email)
@@ -68,11 +69,18 @@ func (b *BruteForce) SetLockedAt(ctx context.Context, email string, at *time.Tim
 	if err := first(checkText("email", email), checkOptionalTime("time of locking", at)); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	verb := "hold"
 	if at == nil {
-		verb = "release"
+		c, found, err := b.claimed(WithPrimaryReads(ctx), op, b.keys.email(email))
+		if err != nil {
+			return err
+		}
+		gone := cleared{held: true}
+		if found {
+			gone.claim = c.String()
+		}
+		return b.unhint(ctx, op, email, gone)
 	}
-	claim, err := b.hold(ctx, op, email, verb)
+	claim, err := b.hold(ctx, op, email, "hold")
 	if err != nil || claim == "" {
 		return err
 	}
@@ -104,7 +112,7 @@ func (b *BruteForce) CleanupOld(ctx context.Context, before time.Time) (int64, e
 			if !b.keys.isAttempts(key) {
 				continue
 			}
-			n, err := b.cleanup(ctx, op, b.keys.hashTag(key), millis(before))
+			n, err := b.cleanup(WithPrimaryReads(ctx), op, b.keys.hashTag(key), millis(before))
 			total += n
 			if err != nil {
 				return err
@@ -201,7 +209,7 @@ func (b *BruteForce) hint(ctx context.Context, op, raw, locked string) error {
 		if out[0] != replyGone && out[0] != replyAbsent {
 			return out.err(op, "user")
 		}
-		if _, live, err := b.users().owner(ctx, op, c); err != nil || !live {
+		if _, live, err := b.users().owner(WithPrimaryReads(ctx), op, c); err != nil || !live {
 			return err
 		}
 	}

@@ -163,7 +163,7 @@
 //	BruteForce.Stats           1
 //	BruteForce.Clear           1    3 when the user may bear LockedAt
 //	BruteForce.Unlock          3    2 for a user who was not locked, 1 for nobody
-//	BruteForce.SetLockedAt     2
+//	BruteForce.SetLockedAt     2    3 when it takes LockedAt away
 //	BruteForce.LockedAt        2
 //	BruteForce.CleanupOld      1    for each email; 2 more when it is a user's
 //	Cache.User                 1    hit; 2 and the source when it misses, 2 more of

@@ -129,15 +129,37 @@ func (s *Service) compare(ctx context.Context, email, password string) (proof, e
 
 // enter forgets the failures of the user's email and begins a session.
 func (s *Service) enter(ctx context.Context, user store.User, from Client) (store.Identity, error) {
-	if _, err := s.storage.BruteForce.Clear(ctx, user.Email); err != nil {
-		return store.Identity{}, err
+	session, err := s.forgetAndBegin(ctx, user, s.newSession(user, from))
+	switch {
+	case err == nil:
+		user.LockedAt = nil
+		return store.Identity{Session: session, User: user}, nil
+	case session.Token != "":
+		// Nobody gets to know it.
+		err = errors.Join(err, s.Sessions.Delete(context.WithoutCancel(ctx), session.Token))
+	case errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnavailable):
+		err = ErrCredentials // The user was deleted meanwhile.
 	}
-	user.LockedAt = nil
-	id, err := s.open(ctx, user, from)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Identity{}, ErrCredentials // The user was deleted meanwhile.
+	return store.Identity{}, err
+}
+
+// forgetAndBegin does both in one round trip where it can. A session that comes with
+// an error was begun.
+func (s *Service) forgetAndBegin(ctx context.Context, user store.User, n store.NewSession) (store.Session, error) {
+	if s.Sessions == s.storage.Sessions && user.LockedAt == nil {
+		return s.storage.Login(ctx, user.Email, n)
 	}
-	return id, err
+	var err error
+	if user.LockedAt == nil {
+		_, err = s.storage.BruteForce.Clear(ctx, user.Email)
+	} else {
+		// Clear looks for LockedAt only where there was a lock not long ago.
+		_, err = s.storage.BruteForce.Unlock(ctx, user.Email)
+	}
+	if err != nil {
+		return store.Session{}, err
+	}
+	return s.Sessions.Create(ctx, n)
 }
 
 // confirm takes the session back when the password is no longer the one that was

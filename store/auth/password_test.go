@@ -152,3 +152,63 @@ func TestATextTooLongIsNoPassword(t *testing.T) {
 		}
 	}
 }
+
+// A session of which nobody gets to know is none.
+func TestALoginThatFailsHalfwayLeavesNoSession(t *testing.T) {
+	st, s := open(t, auth.Options{}, func(_ context.Context, command string) error {
+		if command == "attempt_clear" {
+			return store.Unavailable("driver", errors.New("gone"))
+		}
+		return nil
+	})
+	u := register(t, s)
+	id, err := s.Login(t.Context(), email, secret, auth.Client{})
+	if !errors.Is(err, store.ErrUnavailable) || id.Session.Token != "" {
+		t.Errorf("logged in: %t, %v", id.Session.Token != "", err)
+	}
+	if list, err := st.Sessions.List(t.Context(), u.ID); err != nil || len(list) > 0 {
+		t.Errorf("%d sessions are left, %v", len(list), err)
+	}
+}
+
+// Who logs in after a lock has no LockedAt any more, even where the hold of the
+// email does not tell of it.
+func TestALoginTakesTheHintAway(t *testing.T) {
+	st, s := open(t, auth.Options{}, func(context.Context, string) error { return nil })
+	u := register(t, s)
+	for range store.DefaultMaxAttempts {
+		if _, err := s.Login(t.Context(), email, other, auth.Client{}); !errors.Is(err, auth.ErrCredentials) {
+			t.Error(err)
+		}
+	}
+	const next = "grace@example.org"
+	moved(t, st, u.ID, next)
+	if at, locked, err := st.BruteForce.LockedAt(t.Context(), next); err != nil || !locked {
+		t.Errorf("LockedAt is %s (%t), %v", at, locked, err)
+	}
+	id, err := s.Login(t.Context(), next, secret, auth.Client{})
+	if err != nil || id.User.LockedAt != nil {
+		t.Errorf("LockedAt is %v, %v", id.User.LockedAt, err)
+	}
+	if at, locked, err := st.BruteForce.LockedAt(t.Context(), next); err != nil || locked {
+		t.Errorf("LockedAt stays %s, %v", at, err)
+	}
+}
+
+// Lock, claim, user, hash, clearing together with the session, and the hash again.
+func TestALoginTakesSixRoundTrips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := open(t, auth.Options{}, func(context.Context, string) error {
+			<-time.After(time.Second)
+			return nil
+		})
+		register(t, s)
+		began := time.Now()
+		if _, err := s.Login(t.Context(), email, secret, auth.Client{}); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 6*time.Second {
+			t.Errorf("it took %s, want six round trips of a second", took)
+		}
+	})
+}

@@ -113,9 +113,11 @@ func (s *Service) LogoutEverywhere(ctx context.Context, userID string) error {
 
 // open begins a session of somebody who has proved to be the user.
 func (s *Service) open(ctx context.Context, u store.User, c Client) (store.Identity, error) {
-	c = c.bounded()
-	session, err := s.Sessions.Create(ctx, store.NewSession{
-		UserID: u.ID, UserAgent: c.UserAgent, IPAddress: c.IPAddress, ExpiresAt: time.Now().Add(s.lifetime),
-	})
+	session, err := s.Sessions.Create(ctx, s.newSession(u, c))
 	return store.Identity{Session: session, User: u}, err
+}
+
+func (s *Service) newSession(u store.User, c Client) store.NewSession {
+	c = c.bounded()
+	return store.NewSession{UserID: u.ID, UserAgent: c.UserAgent, IPAddress: c.IPAddress, ExpiresAt: time.Now().Add(s.lifetime)}
 }
