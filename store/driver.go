@@ -20,7 +20,8 @@ type Driver interface {
 	// Eval runs script in one round trip (EVALSHA; EVAL after NOSCRIPT). All
 	// keys are declared and lie in one cluster slot. The script's reply is an
 	// array of bulk strings. After a Durable one the driver waits for
-	// Config.WaitReplicas on the same connection (WAIT), in the same round trip.
+	// Config.WaitReplicas on the same connection (WAIT), in the same round trip; an
+	// ErrNotReplicated comes with the reply.
 	Eval(ctx context.Context, script *Script, keys []string, args ...string) ([]string, error)
 	// Scan calls page with the keys that begin with prefix, from every
 	// primary, a few hundred at a time; a key may come twice. It ends with the

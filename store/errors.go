@@ -34,8 +34,10 @@ var (
 	// kept.
 	ErrTooMany = errors.New("too many")
 	// ErrNotReplicated: a write was done, but fewer than Config.WaitReplicas
-	// replicas have it: a failover may undo it. It is also an ErrUnavailable;
-	// repeat it.
+	// replicas have it: a failover may undo it. It is also an ErrUnavailable. What
+	// may be done twice, such as a log-out or a change of a password, may be repeated
+	// and waits again; what was used up or taken by it is found so, and its
+	// repetition fails.
 	ErrNotReplicated = fmt.Errorf("not acknowledged by enough replicas: %w", ErrUnavailable)
 	// ErrOutOfMemory: the server has reached maxmemory and refused the write,
 	// which did not happen. It is also an ErrUnavailable.

@@ -76,7 +76,8 @@ func (p *Passwords) withTokens(tag string) []string {
 
 // Reset is Tokens.Verify with PurposePasswordReset and Change in one atomic
 // step, for the user of the token, whom it returns. It reports false, and has
-// changed nothing, when the token cannot be used.
+// changed nothing, when the token cannot be used. The user and true may come with
+// an ErrNotReplicated: the password is in force.
 func (p *Passwords) Reset(ctx context.Context, t Token, hash string) (User, bool, error) {
 	const op = "reset password"
 	if err := checkRequired("password hash", hash); err != nil {
@@ -87,17 +88,19 @@ func (p *Passwords) Reset(ctx context.Context, t Token, hash string) (User, bool
 		return User{}, false, nil
 	}
 	out, err := p.eval(ctx, op, scriptPasswordReset, p.withTokens(tag), sessionMember(t), string(PurposePasswordReset), hash)
-	if err != nil || out[0] == replyAbsent {
+	switch {
+	case err != nil && (len(out) == 0 || out[0] != replyOK):
 		return User{}, false, err
+	case out[0] == replyAbsent:
+		return User{}, false, nil
+	case out[0] != replyOK:
+		return User{}, false, out.err(op, "secure token")
 	}
-	if err := out.err(op, "secure token"); err != nil {
-		return User{}, false, err
+	user, bad := decodeUser(out.value())
+	if bad != nil {
+		return User{}, false, fmt.Errorf("%s: %w", op, bad)
 	}
-	user, err := decodeUser(out.value())
-	if err != nil {
-		return User{}, false, fmt.Errorf("%s: %w", op, err)
-	}
-	return user.user, true, nil
+	return user.user, true, err
 }
 
 // Get returns the hash of a user's password, or false when the user has none or

@@ -125,12 +125,15 @@ func (s *RedisStorage) Close() error {
 	return nil
 }
 
-// eval runs a script.
+// eval runs a script. With an ErrNotReplicated comes its reply: it was done.
 func (e *engine) eval(ctx context.Context, op string, name scriptName, keys []string, args ...string) (reply, error) {
 	script := e.scripts[name]
 	out, err := e.driver.Eval(ctx, script, keys, args...)
 	if err != nil {
-		return nil, during(op, err)
+		if !errors.Is(err, ErrNotReplicated) {
+			out = nil
+		}
+		return out, during(op, err)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("%s: script %s gave an empty reply: %w", op, script.Name, ErrCorrupt)

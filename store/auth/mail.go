@@ -43,7 +43,8 @@ func (s *Service) tokenFor(ctx context.Context, user store.User, purpose store.T
 // unlocks the email. What else was mailed to log in or to set a password, and was
 // not used, is no good from then on. It returns ErrInvalid when the password is refused by the
 // rules, which leaves the token good, and ErrInvalidToken when the token is not.
-// An error that comes with a user means that only the unlocking has failed.
+// An error that comes with a user means that the password is in force, and only the
+// unlocking has failed, or a failover may undo it: store.ErrNotReplicated.
 func (s *Service) ResetPassword(ctx context.Context, token store.Token, password string) (store.User, error) {
 	const op = "reset password"
 	ctx = store.WithPrimaryReads(ctx)
@@ -66,11 +67,11 @@ func (s *Service) ResetPassword(ctx context.Context, token store.Token, password
 	if err == nil && !ok {
 		err = ErrInvalidToken // Somebody was faster.
 	}
-	if err != nil {
+	if !ok {
 		return store.User{}, during(op, err)
 	}
-	_, err = s.storage.BruteForce.Unlock(context.WithoutCancel(ctx), user.Email)
-	return user, during(op, err)
+	_, locked := s.storage.BruteForce.Unlock(context.WithoutCancel(ctx), user.Email)
+	return user, during(op, errors.Join(err, locked))
 }
 
 // RequestMagicLink makes a token that logs in the user who has the email, for the

@@ -7,6 +7,7 @@ import (
 
 	"github.com/toriibench/toriibench/store"
 	"github.com/toriibench/toriibench/store/auth"
+	"github.com/toriibench/toriibench/store/memory"
 )
 
 // moved changes the email of a user.
@@ -83,4 +84,57 @@ func TestAChangeOfEmailAtAnyStepOfAVerification(t *testing.T) {
 			t.Errorf("mailed to %s, but %s is verified at %v (%v)", to, u.Email, u.EmailVerifiedAt, err)
 		}
 	})
+}
+
+// unreplicated is a driver whose writes of a script no replica has.
+type unreplicated struct {
+	store.Driver
+
+	script string
+}
+
+func (d unreplicated) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
+	out, err := d.Driver.Eval(ctx, script, keys, args...)
+	if err == nil && script.Name == d.script {
+		err = store.Replicated(script.Name, 0, 1)
+	}
+	return out, err
+}
+
+// A reset that no replica has is a reset: its user can log in.
+func TestAResetThatIsNotReplicatedUnlocks(t *testing.T) {
+	st, err := store.Open(t.Context(), store.Config{URLs: []string{"memory"}}, func(ctx context.Context, cfg store.Config) (store.Driver, error) {
+		d, err := memory.Dial(ctx, cfg)
+		return unreplicated{d, "password_reset"}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := auth.New(st, auth.Options{Hashing: auth.Argon2id{Memory: 8, Passes: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := register(t, s)
+	for range store.DefaultMaxAttempts {
+		if _, err := s.Login(t.Context(), email, other, auth.Client{}); !errors.Is(err, auth.ErrCredentials) {
+			t.Error(err)
+		}
+	}
+	token, _, err := s.RequestReset(t.Context(), email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.ResetPassword(t.Context(), token.Token, other); !errors.Is(err, store.ErrNotReplicated) || got.ID != u.ID {
+		t.Errorf("reset for %q: %v", got.ID, err)
+	}
+	if _, err := s.Login(t.Context(), email, other, auth.Client{}); err != nil {
+		t.Error(err)
+	}
+	// No such token is no reset, however many replicas there are.
+	if got, err := s.ResetPassword(t.Context(), token.Token, secret); !errors.Is(err, auth.ErrInvalidToken) || got.ID != "" {
+		t.Errorf("reset for %q: %v", got.ID, err)
+	}
+	if got, ok, err := st.Passwords.Reset(t.Context(), token.Token, "hash"); !errors.Is(err, store.ErrNotReplicated) || ok || got.ID != "" {
+		t.Errorf("reset for %q: %t, %v", got.ID, ok, err)
+	}
 }

@@ -43,6 +43,10 @@ func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testserver
 	mustWork(t, "authenticate", err)
 	_, err = st.Sessions.Refresh(t.Context(), session.Token, time.Hour)
 	mustWork(t, "refresh", err)
+	for range store.DefaultMaxAttempts {
+		_, _, err = st.BruteForce.RecordFailure(t.Context(), store.NewAttempt{Email: user.Email})
+		mustWork(t, "record a failure", err)
+	}
 	if n := primary.Calls(t)["wait"]; n != 0 {
 		t.Errorf("%d waits for what a failover may undo", n)
 	}
@@ -56,6 +60,13 @@ func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testserver
 	replica.Stall(t)
 	err = timed(t, 2*time.Second, func() error { return st.Sessions.Delete(t.Context(), again.Token) })
 	mustBe(t, err, store.ErrNotReplicated, store.ErrUnavailable)
+	reset, err := st.Tokens.Create(t.Context(), user.ID, store.PurposePasswordReset, 0)
+	mustWork(t, "create token", err)
+	whose, ok, err := st.Passwords.Reset(t.Context(), reset.Token, "hash")
+	mustBe(t, err, store.ErrNotReplicated)
+	if !ok || whose.ID != user.ID {
+		t.Errorf("a reset that no replica has is reported as %t, of %q", ok, whose.ID)
+	}
 	if _, alive, err := st.Sessions.Find(t.Context(), again.Token); err != nil || alive {
 		t.Errorf("after a log-out that no replica has: alive %t, %v", alive, err)
 	}
