@@ -32,9 +32,4 @@
 // too. Cookies. Bounds on how often an address may ask: a link may be requested
 // for any email, and makes a user of it. To show no difference between a new user
 // and one who exists when somebody registers: Register reports a conflict.
-//
-// A hash is never replaced by one of newer parameters when its user logs in. The
-// password may have been changed by then, and there is no step that replaces a
-// hash only if it is still the same; so Options.Hashing takes effect with the next
-// change.
 package auth

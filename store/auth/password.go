@@ -35,7 +35,8 @@ func (s *Service) Register(ctx context.Context, n NewAccount) (store.User, error
 // forgets the failures before. It returns ErrCredentials when the email is
 // unknown, its user has no password, or it is another, each of which counts as a
 // failure; and ErrLocked, as a *store.LockedError, after too many, which counts
-// nothing. A user whose email is not verified is let in: Identity.User says so.
+// nothing. A user whose email is not verified is let in: Identity.User says so. A
+// hash that has another cost than Options.Hashing is replaced, as far as that works.
 func (s *Service) Login(ctx context.Context, email, password string, from Client) (store.Identity, error) {
 	const op = "log in"
 	ctx = store.WithPrimaryReads(ctx)
@@ -47,7 +48,11 @@ func (s *Service) Login(ctx context.Context, email, password string, from Client
 	if err != nil {
 		return store.Identity{}, during(op, err)
 	}
-	return id, during(op, s.confirm(ctx, p, &id))
+	if err := s.confirm(ctx, p, password, &id); err != nil {
+		return store.Identity{}, during(op, err)
+	}
+	s.rehash(ctx, p, password)
+	return id, nil
 }
 
 // proof is that somebody knows the password of a user: the one that has the hash.
@@ -165,17 +170,41 @@ func (s *Service) forgetAndBegin(ctx context.Context, user store.User, n store.N
 // confirm takes the session back when the password is no longer the one that was
 // proved. A change of it after the session began has ended the session; one
 // before that, while the old password was being hashed, has not seen it.
-func (s *Service) confirm(ctx context.Context, p proof, id *store.Identity) error {
-	hash, _, err := s.storage.Passwords.Get(ctx, p.user.ID)
-	if err == nil && hash == p.hash {
+func (s *Service) confirm(ctx context.Context, p proof, password string, id *store.Identity) error {
+	_, err := s.proveAgain(ctx, p, password)
+	if err == nil {
 		return nil
 	}
-	begun := id.Session.Token
-	*id = store.Identity{}
-	if err == nil {
+	return errors.Join(err, s.Sessions.Delete(context.WithoutCancel(ctx), id.Session.Token))
+}
+
+// proveAgain gives a proof that is good now: the hash may be another since, and of
+// the same password, see rehash. It returns ErrCredentials when it is of another.
+func (s *Service) proveAgain(ctx context.Context, p proof, password string) (proof, error) {
+	hash, has, err := s.storage.Passwords.Get(ctx, p.user.ID)
+	if err != nil || has && hash == p.hash {
+		return p, err
+	}
+	p.hash = hash
+	same := false
+	if has {
+		same, err = inTurn(ctx, s.hasher, func() (bool, error) { return verify(hash, password) })
+	}
+	if err == nil && !same {
 		err = ErrCredentials
 	}
-	return errors.Join(err, s.Sessions.Delete(context.WithoutCancel(ctx), begun))
+	return p, err
+}
+
+// rehash gives the password a hash of the cost that is asked for, unless it has one
+// or is another by now. What fails is left to the next login.
+func (s *Service) rehash(ctx context.Context, p proof, password string) {
+	if h, err := parsePHC(p.hash); err != nil || h.cost == s.hasher.cost {
+		return
+	}
+	if hash, err := s.hasher.hash(ctx, password); err == nil {
+		_, _ = s.storage.Passwords.Rehash(ctx, p.user.ID, p.hash, hash)
+	}
 }
 
 // ChangePassword gives the user a new password and ends all sessions, the one from
@@ -214,7 +243,13 @@ func (s *Service) ChangePassword(ctx context.Context, userID, password, next str
 	}
 	err = s.storage.Passwords.Replace(ctx, userID, p.hash, hash)
 	if errors.Is(err, store.ErrConflict) {
-		err = ErrCredentials // It has changed meanwhile, and that one stays.
+		p, err = s.proveAgain(ctx, p, password)
+		if err == nil {
+			err = s.storage.Passwords.Replace(ctx, userID, p.hash, hash)
+		}
+	}
+	if errors.Is(err, store.ErrConflict) {
+		err = ErrCredentials // It has changed again and again.
 	}
 	return during(op, err)
 }

@@ -212,3 +212,82 @@ func TestALoginTakesSixRoundTrips(t *testing.T) {
 		}
 	})
 }
+
+// dearer is a service with another cost of hashes.
+func dearer(t *testing.T, st *store.RedisStorage) *auth.Service {
+	t.Helper()
+	s, err := auth.New(st, auth.Options{Hashing: auth.Argon2id{Memory: 8, Passes: 2, Lanes: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestALoginRenewsTheHash(t *testing.T) {
+	broken := false
+	st, s := open(t, auth.Options{}, func(_ context.Context, command string) error {
+		if broken && command == "password_set" {
+			return store.Unavailable("driver", errors.New("gone"))
+		}
+		return nil
+	})
+	u := register(t, s)
+	dear := dearer(t, st)
+	before, err := s.Login(t.Context(), email, secret, auth.Client{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		s      *auth.Service
+		broken bool
+		cost   string
+	}{{s, false, "m=8,t=1,p=1"}, {dear, true, "m=8,t=1,p=1"}, {dear, false, "m=8,t=2,p=1"}, {s, false, "m=8,t=1,p=1"}} {
+		broken = step.broken
+		if _, err := step.s.Login(t.Context(), email, other, auth.Client{}); !errors.Is(err, auth.ErrCredentials) {
+			t.Error(err)
+		}
+		old, _, err := st.Passwords.Get(t.Context(), u.ID)
+		if err != nil {
+			t.Error(err)
+		}
+		if _, err := step.s.Login(t.Context(), email, secret, auth.Client{}); err != nil {
+			t.Error(err)
+		}
+		hash, _, err := st.Passwords.Get(t.Context(), u.ID)
+		if err != nil || !strings.Contains(hash, step.cost) || strings.Contains(old, step.cost) != (hash == old) {
+			t.Errorf("the hash is %s, before %s, want %s (%v)", hash, old, step.cost, err)
+		}
+	}
+	if _, ok, err := s.Authenticate(t.Context(), before.Session.Token); err != nil || !ok {
+		t.Errorf("the session of before is alive: %t, %v", ok, err)
+	}
+}
+
+// A hash of the same password that appears meanwhile is in nobody's way.
+func TestANewHashAtAnyStep(t *testing.T) {
+	for name, do := range map[string]func(st *store.RedisStorage, s *auth.Service, u store.User) error{
+		"login": func(st *store.RedisStorage, _ *auth.Service, _ store.User) error {
+			_, err := dearer(t, st).Login(t.Context(), email, secret, auth.Client{})
+			return err
+		},
+		"change": func(_ *store.RedisStorage, s *auth.Service, u store.User) error {
+			return s.ChangePassword(t.Context(), u.ID, secret, other)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			atAnyStep(t, 6, func(st *store.RedisStorage, s *auth.Service, meanwhile func(func())) {
+				u, renewed, done := register(t, s), false, false
+				meanwhile(func() {
+					_, err := dearer(t, st).Login(context.Background(), email, secret, auth.Client{})
+					if renewed = true; err != nil && !done {
+						t.Errorf("the other: %v", err)
+					}
+				})
+				if err := do(st, s, u); err != nil {
+					t.Errorf("renewed %t: %v", renewed, err)
+				}
+				done = true
+			})
+		})
+	}
+}

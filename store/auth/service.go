@@ -10,7 +10,8 @@ import (
 
 // Options change how a Service works. The zero value works.
 type Options struct {
-	// Hashing is the cost of password hashes that are made.
+	// Hashing is the cost of password hashes that are made. Those of another cost are
+	// replaced one by one, when their users log in.
 	Hashing Argon2id
 	// HashesAtOnce is how many passwords are hashed at once; others wait until
 	// their context ends. A login has its turn from the question whether the email
