@@ -58,7 +58,8 @@ func (b *BruteForce) RecordFailure(ctx context.Context, n NewAttempt) (Attempt, 
 // advance, which Clear takes back when the password was right: so at most
 // MaxAttempts passwords are checked within a Period, however many logins come at
 // once, unless one of them was right. Logins with the right password count too
-// until they are cleared: of more than MaxAttempts at once, some are refused.
+// until they are cleared: of more than MaxAttempts at once, some are refused. What
+// is not cleared because of an outage stays a failure, even of the right password.
 //
 // With any other error the password must not be checked, unless it comes with
 // Attempt.AttemptedAt, see RecordFailure; to repeat the call with the attempt's ID

@@ -63,7 +63,8 @@ func tokenSpec(u tokensOf, c call) (tokensOf, result) {
 		if *purpose != store.PurposePasswordReset {
 			return u, result{kind: absent}
 		}
-		*purpose, u.password = "", c.value
+		// Other tokens of these purposes go with it.
+		u.purposes, u.password = [maxIssued]store.TokenPurpose{}, c.value
 	case opPassword:
 		if u.password == "" {
 			return u, result{kind: absent}
