@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -15,27 +14,25 @@ import (
 // Whoever takes LockedAt away and dies leaves it, or the hold that tells the next
 // who clears of it.
 func TestACrashWhileTakingTheHintAwayIsMadeGoodByTheNext(t *testing.T) {
-	for n := 1; n <= 4; n++ {
-		for _, reaches := range []bool{false, true} {
-			t.Run(fmt.Sprintf("dies at command %d, which reaches the server: %t", n, reaches), func(t *testing.T) {
-				server := memory.NewServer(nil)
-				s := openHealthy(t, server)
-				cast.Populate(t, s)
-				fail(t, s.BruteForce, emailA, 5)
-				err := openMortal(t, server, n, reaches).BruteForce.SetLockedAt(t.Context(), emailA, nil)
-				if (err == nil) != (n > 3) || err != nil && !errors.Is(err, store.ErrUnavailable) {
-					t.Errorf("the caller was told %v", err)
-				}
-				if !statusOf(t, s.BruteForce, emailA).Locked {
-					t.Error("it has ended the lock")
-				}
-				_, err = s.BruteForce.Clear(t.Context(), emailA)
-				check(t, err)
-				if left := traces(t, s); len(left) > 0 || hintOf(t, s, user1) != nil {
-					t.Errorf("the next clearing leaves %v and the hint %v", left, hintOf(t, s, user1))
-				}
-			})
-		}
+	for d := range deaths(4) {
+		t.Run(d.String(), func(t *testing.T) {
+			server := memory.NewServer(nil)
+			s := openHealthy(t, server)
+			cast.Populate(t, s)
+			fail(t, s.BruteForce, emailA, 5)
+			err := openMortal(t, server, d).BruteForce.SetLockedAt(t.Context(), emailA, nil)
+			if (err == nil) != (d.command > 3) || err != nil && !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("the caller was told %v", err)
+			}
+			if !statusOf(t, s.BruteForce, emailA).Locked {
+				t.Error("it has ended the lock")
+			}
+			_, err = s.BruteForce.Clear(t.Context(), emailA)
+			check(t, err)
+			if left := traces(t, s); len(left) > 0 || hintOf(t, s, user1) != nil {
+				t.Errorf("the next clearing leaves %v and the hint %v", left, hintOf(t, s, user1))
+			}
+		})
 	}
 }
 

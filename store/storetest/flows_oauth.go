@@ -68,6 +68,7 @@ func linkByEmail(h *harness) {
 		_, err := h.byProvider(s, auth.ProviderIdentity{Provider: "github", Subject: bad, Email: "c@example.org", EmailVerified: true})
 		h.want(err, store.ErrInvalid)
 	}
+	h.noUser("", "c@example.org")
 }
 
 func accountFirst(h *harness) {
