@@ -5,8 +5,9 @@ import "strings"
 // ACLRules returns, in the words of ACL SETUSER, what a user must be allowed who
 // does all that the store does as cfg says, through either driver, and nothing
 // more: the keys under its prefix, and commands. A command inside a script counts
-// as the user's own. Of cfg the deployment, ReadFrom, the database, the prefix,
-// WaitReplicas and ClientCacheSize matter. Replicas need the user too: servers do not replicate users.
+// as the user's own. Of cfg only the deployment, ReadFrom, WaitReplicas,
+// ClientCacheSize, the database and the prefix matter. Replicas need the user too:
+// servers do not replicate users.
 //
 // SCAN tells the names of other keys; it is for Sessions.CleanupExpired, Keys and
 // DeleteAll. AUTH and HELLO are allowed to everybody.
@@ -33,7 +34,9 @@ func (cfg Config) commands() []string {
 		all = append(all, "role")
 	}
 	if cfg.WaitReplicas > 0 {
-		all = append(all, "wait")
+		all = append(all, "pexpiretime", "wait")
+		// valkey-go clears a connection that it has lent for the wait.
+		all = append(all, "discard", "punsubscribe", "sunsubscribe", "unsubscribe")
 	}
 	if cfg.ClientCacheSize > 0 {
 		all = append(all, "client|caching", "client|tracking", "exec", "multi", "strlen")

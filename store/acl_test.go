@@ -13,14 +13,21 @@ import (
 
 // The rules allow what the scripts call, and what the drivers send beside it.
 func TestACLRulesAreThoseOfTheScripts(t *testing.T) {
-	want := map[string]bool{"eval": true, "evalsha": true, "mget": true, "ping": true, "scan": true, "unlink": true}
-	for _, script := range Scripts() {
-		for _, call := range regexp.MustCompile(`redis\.p?call\(\s*['"](\w+)`).FindAllStringSubmatch(script.Lua, -1) {
-			want[strings.ToLower(call[1])] = true
+	for _, cfg := range []Config{{}, {WaitReplicas: 1}} {
+		want := map[string]bool{"eval": true, "evalsha": true, "mget": true, "ping": true, "scan": true, "unlink": true}
+		if cfg.WaitReplicas > 0 {
+			for _, command := range []string{"wait", "discard", "punsubscribe", "sunsubscribe", "unsubscribe"} {
+				want[command] = true
+			}
 		}
-	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(slices.Values(Config{}.commands()))); diff != "" {
-		t.Errorf("-scripts and drivers +rules\n%s", diff)
+		for _, script := range Scripts(cfg) {
+			for _, call := range regexp.MustCompile(`redis\.p?call\(\s*['"](\w+)`).FindAllStringSubmatch(script.Lua, -1) {
+				want[strings.ToLower(call[1])] = true
+			}
+		}
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(slices.Values(cfg.commands()))); diff != "" {
+			t.Errorf("%d replicas: -scripts and drivers +rules\n%s", cfg.WaitReplicas, diff)
+		}
 	}
 }
 
@@ -35,10 +42,10 @@ func TestACLRules(t *testing.T) {
 	}{
 		"database":        {Config{Database: 1}, " +select"},
 		"database in URL": {Config{URLs: []string{"redis://h/1"}}, " +select"},
+		"waiting":         {Config{WaitReplicas: 1}, " +pexpiretime +wait +discard +punsubscribe +sunsubscribe +unsubscribe"},
 		"sentinels":       {Config{MasterName: "m", ReadFrom: ReadFromAny}, " +role"},
 		"cluster":         {Config{ClusterMode: true}, " +asking +cluster|shards +cluster|slots"},
 		"cluster's reads": {Config{ClusterMode: true, ReadFrom: ReadFromAny}, " +asking +cluster|shards +cluster|slots +command +readonly"},
-		"waits":           {Config{WaitReplicas: 1}, " +wait"},
 		"copies":          {Config{ClientCacheSize: 1}, " +client|caching +client|tracking +exec +multi +strlen"},
 	} {
 		if got := c.cfg.ACLRules(); got != plain+c.more {

@@ -14,7 +14,7 @@ import (
 // Whoever takes LockedAt away and dies leaves it, or the hold that tells the next
 // who clears of it.
 func TestACrashWhileTakingTheHintAwayIsMadeGoodByTheNext(t *testing.T) {
-	for d := range deaths(4) {
+	for _, d := range deaths(4) {
 		t.Run(d.String(), func(t *testing.T) {
 			server := memory.NewServer(nil)
 			s := openHealthy(t, server)

@@ -66,12 +66,26 @@ const (
 // schemaVersion is that of the keys and records that this package writes.
 const schemaVersion = "2"
 
-// loadScripts gives all the scripts of the store, which nobody may change. They
-// are assembled once: that takes a millisecond, and tests open storages by the
+// loadScripts gives all the scripts of the store, which nobody may change, and
+// loadWaitingScripts those for a storage that waits for replicas. They are
+// assembled once: that takes a millisecond, and tests open storages by the
 // thousand.
-var loadScripts = sync.OnceValue(assembleScripts) //nolint:gochecknoglobals // It is as constant as the embedded files.
+//
+//nolint:gochecknoglobals // They are as constant as the embedded files.
+var (
+	loadScripts        = sync.OnceValue(func() map[scriptName]*Script { return assembleScripts(false) })
+	loadWaitingScripts = sync.OnceValue(func() map[scriptName]*Script { return assembleScripts(true) })
+)
 
-func assembleScripts() map[scriptName]*Script {
+// scripts gives the scripts that a storage of cfg runs.
+func (cfg Config) scripts() map[scriptName]*Script {
+	if cfg.WaitReplicas > 0 {
+		return loadWaitingScripts()
+	}
+	return loadScripts()
+}
+
+func assembleScripts(waits bool) map[scriptName]*Script {
 	files, err := luaFiles.ReadDir("lua")
 	if err != nil {
 		panic("store: read scripts: " + err.Error()) // They are part of the program.
@@ -86,13 +100,24 @@ func assembleScripts() map[scriptName]*Script {
 		}
 		all[scriptName(name)] = &Script{Name: name, Lua: readLua(file.Name())}
 	}
-	for _, script := range all {
-		script.Lua = assemble(script.Lua, shared)
-	}
 	for _, name := range durable() {
 		all[name].Durable = true
 	}
+	for _, script := range all {
+		if script.Durable && waits {
+			script.Lua = alwaysWriting(script.Lua)
+		}
+		script.Lua = assemble(script.Lua, shared)
+	}
 	return all
+}
+
+// alwaysWriting makes a script write something in any case: prelude_durable.lua
+// says why.
+func alwaysWriting(lua string) string {
+	return "local before = redis.call('PEXPIRETIME', KEYS[1])\n" +
+		"local function script()\n" + lua + "end\n" +
+		"local reply = script()\nwrite_again(KEYS[1], before)\nreturn reply\n"
 }
 
 // durable are the scripts whose writes would do harm if a failover undid them:
@@ -151,10 +176,11 @@ func assemble(lua string, shared []definition) string {
 	return lua
 }
 
-// Scripts returns every script of the store by name, for drivers that load them
-// ahead and for tests. They may not be changed.
-func Scripts() []*Script {
-	loaded := loadScripts()
+// Scripts returns every script, by name, that a storage of cfg runs, for drivers
+// that load them ahead and for tests. They may not be changed. Of cfg only
+// WaitReplicas matters.
+func Scripts(cfg Config) []*Script {
+	loaded := cfg.scripts()
 	all := make([]*Script, 0, len(loaded))
 	for _, name := range slices.Sorted(maps.Keys(loaded)) {
 		all = append(all, loaded[name])

@@ -8,11 +8,11 @@ import (
 // A script gets what it uses, each once, and every definition is used.
 func TestScriptsGetWhatTheyUse(t *testing.T) {
 	var shared []definition
-	for _, file := range []string{"prelude.lua", "prelude_attempt.lua"} {
+	for _, file := range []string{"prelude.lua", "prelude_attempt.lua", "prelude_durable.lua"} {
 		shared = append(shared, definitions(readLua(file))...)
 	}
 	used := map[string]bool{}
-	for _, script := range Scripts() {
+	for _, script := range Scripts(Config{WaitReplicas: 1}) {
 		for _, d := range shared {
 			for _, name := range d.names {
 				mentioned := strings.Contains(strings.ReplaceAll(script.Lua, d.text, ""), name)
@@ -34,5 +34,17 @@ func TestScriptsGetWhatTheyUse(t *testing.T) {
 func TestScriptsThatWriteNoTimePayForNone(t *testing.T) {
 	if lua := loadScripts()[scriptSchemaMark].Lua; lua != readLua("schema_mark.lua") {
 		t.Errorf("it has become %q", lua)
+	}
+}
+
+// What need not be durable, or waits for nobody, writes no more than it must.
+func TestOnlyDurableScriptsThatWaitAlwaysWrite(t *testing.T) {
+	for _, replicas := range []int{0, 1} {
+		for _, script := range Scripts(Config{WaitReplicas: replicas}) {
+			always := strings.Contains(script.Lua, "write_again(KEYS[1], before)\nreturn reply\n")
+			if want := script.Durable && replicas > 0; always != want {
+				t.Errorf("%d replicas, script %s: it always writes: %t, want %t", replicas, script.Name, always, want)
+			}
+		}
 	}
 }

@@ -66,7 +66,7 @@ func newStorage(driver Driver, cfg Config) *RedisStorage {
 	e := &engine{
 		driver:  driver,
 		keys:    newLayout(cfg.KeyPrefix),
-		scripts: loadScripts(),
+		scripts: cfg.scripts(),
 		codec:   newSessionCodec(cfg.SessionFormat),
 		config:  cfg,
 	}

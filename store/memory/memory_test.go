@@ -56,7 +56,7 @@ func TestEveryScriptHasATwin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, script := range store.Scripts() {
+	for _, script := range store.Scripts(store.Config{}) {
 		t.Run(script.Name, func(t *testing.T) {
 			// With no keys at all a twin panics: it is there.
 			defer func() { recover() }()

@@ -50,7 +50,7 @@ type check struct {
 // loadScripts makes every command of an operation one that the server knows.
 func loadScripts(t *testing.T, server *testservers.Server) {
 	t.Helper()
-	for _, script := range store.Scripts() {
+	for _, script := range store.Scripts(store.Config{}) {
 		server.Do(t, "SCRIPT", "LOAD", script.Lua)
 	}
 }

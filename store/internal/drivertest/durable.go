@@ -73,6 +73,7 @@ func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testserver
 	if _, err := st.Sessions.Create(t.Context(), store.NewSession{UserID: user.ID}); err != nil {
 		t.Errorf("what need not be durable: %v", err)
 	}
+	waitsForOthers(t, func() *store.RedisStorage { return openStore(t, s.dial, cfg) }, user, again.Token)
 	replica.Resume(t)
 	testservers.WaitFor(t, "the replica to follow again", func() bool {
 		err := st.Sessions.Delete(t.Context(), again.Token)
@@ -81,4 +82,19 @@ func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testserver
 		}
 		return err == nil
 	})
+}
+
+// waitsForOthers repeats what another storage has done and no replica has, each
+// time through a storage whose connections have written nothing yet.
+func waitsForOthers(t *testing.T, open func() *store.RedisStorage, user store.User, deleted store.Token) {
+	t.Helper()
+	for name, repeat := range map[string]func(own *store.RedisStorage) error{
+		"a session":    func(own *store.RedisStorage) error { return own.Sessions.Delete(t.Context(), deleted) },
+		"all sessions": func(own *store.RedisStorage) error { return own.Sessions.DeleteAllOfUser(t.Context(), user.ID) },
+		"no user":      func(own *store.RedisStorage) error { return own.Users.Delete(t.Context(), "nobody") },
+	} {
+		if err := repeat(open()); !errors.Is(err, store.ErrNotReplicated) {
+			t.Errorf("delete %s again: %v, want %v", name, err, store.ErrNotReplicated)
+		}
+	}
 }

@@ -80,7 +80,7 @@ func conformsSecured(t *testing.T, s setup) {
 	t.Run("suite", func(t *testing.T) { storetest.Run(t, open, storetest.Options{Rounds: 2}) })
 	mustAllow(t, server)
 	var digests store.ScriptDigests
-	for _, script := range store.Scripts() {
+	for _, script := range store.Scripts(store.Config{}) {
 		if known := server.Do(t, "SCRIPT", "EXISTS", *digests.Of(script)); fmt.Sprint(known) != "[1]" {
 			t.Errorf("script %s did not run as the user", script.Name)
 		}
@@ -119,7 +119,7 @@ func replicasAsUser(t *testing.T, s setup) {
 	primary := testservers.Start(t, s.engine)
 	replica := primary.Replica(t)
 	useAsUser(t, s, store.Config{
-		URLs: []string{primary.URL()}, Database: 1, Replicas: []string{replica.Addr}, ReadFrom: store.ReadFromAny,
+		URLs: []string{primary.URL()}, Database: 1, Replicas: []string{replica.Addr}, ReadFrom: store.ReadFromAny, WaitReplicas: 1,
 	}, primary, replica)
 }
 

@@ -39,15 +39,17 @@ func Twins(t *testing.T, engine string, dial store.Dial) {
 	_, driver := setup{engine: engine, dial: dial}.start(t)
 	seed := [2]uint64{1, 2}
 	random := rand.New(rand.NewPCG(seed[0], seed[1]))
-	ran, scripts := map[string]int{}, store.Scripts()
+	ran := map[string]int{}
 	for n := range sequences {
+		// Every other sequence runs the scripts of a storage that waits for replicas.
+		scripts := store.Scripts(store.Config{WaitReplicas: n % 2})
 		p := &twins{t: t, scripts: scripts, random: random, server: driver, memory: openMemory(t), began: time.Now(), ran: ran}
 		p.sequence()
 		if t.Failed() {
 			t.Fatalf("seed %v, sequence %d:\n%s", seed, n, strings.Join(p.history, "\n"))
 		}
 	}
-	for _, script := range scripts {
+	for _, script := range store.Scripts(store.Config{}) {
 		if ran[script.Name] < sequences/10 {
 			t.Errorf("script %s ran %d times", script.Name, ran[script.Name])
 		}
