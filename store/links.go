@@ -95,15 +95,13 @@ func (l links[T]) add(ctx context.Context, op string, n T, group, json string) (
 
 // contest takes a name for a user.
 func (l links[T]) contest(op string, id linkID) contest[held[T]] {
-	resolve := func(ctx context.Context, c claim) (held[T], bool, error) {
-		return l.resolve(ctx, op, scriptLinkCommit, id, c)
-	}
+	commit := func(ctx context.Context, c claim) (held[T], bool, error) { return l.commit(ctx, op, id, c) }
 	return contest[held[T]]{
 		engine: l.engine,
 		op:     op,
 		key:    l.claim(l.keys, id),
-		commit: resolve,
-		owner:  resolve,
+		commit: commit,
+		owner:  commit,
 		abort: func(ctx context.Context, c claim) error {
 			_, err := l.eval(ctx, op, scriptLinkAbort, l.both(c.id)[1:], id.field(), c.nonce)
 			return err
@@ -111,11 +109,20 @@ func (l links[T]) contest(op string, id linkID) contest[held[T]] {
 	}
 }
 
-// resolve gives what a claim points to, after completing it if it was pending.
-// It reports false when the claim is dead. The script is scriptLinkCommit or
-// scriptLinkTouch.
-func (l links[T]) resolve(ctx context.Context, op string, script scriptName, id linkID, c claim) (held[T], bool, error) {
-	out, err := l.eval(ctx, op, script, l.both(c.id), userCheck(c.id), id.field(), c.nonce)
+// commit gives what a claim points to, after completing it if it was pending. It
+// reports false when the claim is dead.
+func (l links[T]) commit(ctx context.Context, op string, id linkID, c claim) (held[T], bool, error) {
+	out, err := l.run(ctx, op, scriptLinkCommit, id, c)
+	return l.answer(op, id, c, out, err)
+}
+
+// run runs scriptLinkCommit or scriptLinkTouch on what a claim points to.
+func (l links[T]) run(ctx context.Context, op string, script scriptName, id linkID, c claim) (reply, error) {
+	return l.eval(ctx, op, script, l.both(c.id), userCheck(c.id), id.field(), c.nonce)
+}
+
+// answer reads what run gave. It reports false when the claim is dead.
+func (l links[T]) answer(op string, id linkID, c claim, out reply, err error) (held[T], bool, error) {
 	if err != nil || out[0] == replyGone {
 		return held[T]{}, false, err
 	}
@@ -125,27 +132,61 @@ func (l links[T]) resolve(ctx context.Context, op string, script scriptName, id 
 	if len(out) != 3 {
 		return held[T]{}, false, fmt.Errorf("%s: %w", op, corrupt("script reply"))
 	}
-	found, err := l.read(op, out[1])
-	if err != nil {
-		return held[T]{}, false, err
-	}
-	r, err := decodeUser(out[2])
-	if err != nil {
-		return held[T]{}, false, fmt.Errorf("%s: %w", op, err)
-	}
-	if found.linkID() != id || found.owner() != c.id || r.user.ID != c.id {
-		return held[T]{}, false, fmt.Errorf("%s: %w", op, corrupt(l.what+" record"))
-	}
-	return held[T]{found, r.user}, true, nil
+	found, err := l.hold(op, id, c, out[1], out[2])
+	return found, err == nil, err
 }
 
-// find resolves the claim to a name.
-func (l links[T]) find(ctx context.Context, op string, script scriptName, id linkID) (held[T], bool, error) {
+// hold reads a finished link and its user.
+func (l links[T]) hold(op string, id linkID, c claim, link, user string) (held[T], error) {
+	found, err := l.read(op, link)
+	if err != nil {
+		return held[T]{}, err
+	}
+	r, err := decodeUser(user)
+	if err != nil {
+		return held[T]{}, fmt.Errorf("%s: %w", op, err)
+	}
+	if found.linkID() != id || found.owner() != c.id || r.user.ID != c.id {
+		return held[T]{}, fmt.Errorf("%s: %w", op, corrupt(l.what+" record"))
+	}
+	return held[T]{found, r.user}, nil
+}
+
+// find gives what the claim to a name points to. The usual case, a finished link,
+// costs reads only, which wait for no replica.
+func (l links[T]) find(ctx context.Context, op string, id linkID) (held[T], bool, error) {
 	c, found, err := l.claimed(ctx, op, l.claim(l.keys, id))
 	if err != nil || !found {
 		return held[T]{}, false, err
 	}
-	return l.resolve(ctx, op, script, id, c)
+	keys := l.both(c.id)
+	// A replica may still have what was removed.
+	user, link, err := l.lookup(WithPrimaryReads(ctx), op, keys[0], keys[1], id.field())
+	if err != nil || user == "" || link == "" {
+		return held[T]{}, false, err
+	}
+	if !linkIs(link, stateActive, c.nonce) {
+		return l.commit(ctx, op, id, c)
+	}
+	one, err := l.hold(op, id, c, link, user)
+	return one, err == nil, err
+}
+
+// touch is find that notes a use. What is pending it completes first, by the
+// script that waits for replicas.
+func (l links[T]) touch(ctx context.Context, op string, id linkID) (held[T], bool, error) {
+	c, found, err := l.claimed(ctx, op, l.claim(l.keys, id))
+	if err != nil || !found {
+		return held[T]{}, false, err
+	}
+	out, err := l.run(ctx, op, scriptLinkTouch, id, c)
+	if err == nil && out[0] == replyPending {
+		if _, live, err := l.commit(ctx, op, id, c); err != nil || !live {
+			return held[T]{}, false, err
+		}
+		out, err = l.run(ctx, op, scriptLinkTouch, id, c)
+	}
+	return l.answer(op, id, c, out, err)
 }
 
 func (l links[T]) read(op, raw string) (T, error) {

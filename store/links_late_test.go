@@ -153,6 +153,39 @@ func TestWhatIsPendingCountsForAWhile(t *testing.T) {
 	})
 }
 
+// Whoever meets a pending link completes it by the script that is durable; what is
+// finished waits for no replica.
+func TestOnlyAPendingLinkIsCompleted(t *testing.T) {
+	for name, ops := range map[string]struct{ add, meet cast.Operation }{
+		"find account": {cast.Link(user1, "a/1"), cast.FindAccount("a/1")},
+		"authenticate": {cast.AddPasskey(user1, "c1"), cast.Authenticate("c1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := memory.NewServer(nil)
+			cast.Populate(t, openHealthy(t, server))
+			// It dies when the claim is made.
+			if err := ops.add.Run(t.Context(), openMortal(t, server, death{2, true})); !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("the caller was told %v", err)
+			}
+			for _, want := range []int{1, 0} {
+				commits := 0
+				s := openHooked(t, server, func(script string, after bool) {
+					if script == "link_commit" && after {
+						commits++
+					}
+				})
+				check(t, ops.meet.Run(t.Context(), s))
+				if commits != want {
+					t.Errorf("%d times completed, want %d", commits, want)
+				}
+			}
+			if has := cast.Owners(t, openHealthy(t, server)); len(has) != 1 {
+				t.Errorf("%v are linked, want one", has)
+			}
+		})
+	}
+}
+
 // At the very end a note is no longer there, though the server still keeps it.
 func TestANoteEndsAtItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -53,13 +53,13 @@ func (o *OAuth) add(ctx context.Context, op string, n NewOAuthAccount) (OAuthAcc
 
 // FindUser returns the user who has the account, or false.
 func (o *OAuth) FindUser(ctx context.Context, provider, subject string) (User, bool, error) {
-	found, ok, err := o.links().find(ctx, "find user by account", scriptLinkCommit, accountID(provider, subject))
+	found, ok, err := o.links().find(ctx, "find user by account", accountID(provider, subject))
 	return found.user, ok, err
 }
 
 // FindAccount returns the account, or false when no user has it.
 func (o *OAuth) FindAccount(ctx context.Context, provider, subject string) (OAuthAccount, bool, error) {
-	found, ok, err := o.links().find(ctx, "find account", scriptLinkCommit, accountID(provider, subject))
+	found, ok, err := o.links().find(ctx, "find account", accountID(provider, subject))
 	return found.link, ok, err
 }
 

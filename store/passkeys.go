@@ -43,7 +43,7 @@ func (p *Passkeys) Add(ctx context.Context, n NewPasskey) (Passkey, error) {
 
 // Find returns the passkey of a credential, or false.
 func (p *Passkeys) Find(ctx context.Context, credential []byte) (Passkey, bool, error) {
-	found, ok, err := p.links().find(ctx, "find passkey", scriptLinkCommit, credentialID(credential))
+	found, ok, err := p.links().find(ctx, "find passkey", credentialID(credential))
 	return found.link, ok, err
 }
 
@@ -51,13 +51,13 @@ func (p *Passkeys) Find(ctx context.Context, credential []byte) (Passkey, bool, 
 // it was used now; false when nobody has it. It does not check a signature: that
 // is for the caller to do before, with what Find gives.
 func (p *Passkeys) Authenticate(ctx context.Context, credential []byte) (PasskeyIdentity, bool, error) {
-	found, ok, err := p.links().find(ctx, "authenticate by passkey", scriptLinkTouch, credentialID(credential))
+	found, ok, err := p.links().touch(ctx, "authenticate by passkey", credentialID(credential))
 	return PasskeyIdentity{Passkey: found.link, User: found.user}, ok, err
 }
 
 // Touch notes that a passkey was used now. An unknown credential is no error.
 func (p *Passkeys) Touch(ctx context.Context, credential []byte) error {
-	_, _, err := p.links().find(ctx, "touch passkey", scriptLinkTouch, credentialID(credential))
+	_, _, err := p.links().touch(ctx, "touch passkey", credentialID(credential))
 	return err
 }
 

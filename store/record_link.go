@@ -54,6 +54,11 @@ func decodeLink(raw string) (linkRecord, bool) {
 	return r, found && f.done()
 }
 
+// linkIs tells whether a stored link bears a nonce and is in a state.
+func linkIs(raw, state, nonce string) bool {
+	return strings.HasPrefix(raw, recordFormat+" "+state+" "+nonce+" ")
+}
+
 // decodeAccount reads a stored account. Every fault is the same ErrCorrupt.
 func decodeAccount(raw string) (OAuthAccount, error) {
 	r, ok := decodeLink(raw)

@@ -1,6 +1,6 @@
 -- KEYS: user, links. ARGV: who, field, nonce, window in ms, most, group, json.
 -- Step 1 of linking something to a user: a pending entry, which counts for
--- nothing until live_link completes it. One that is under way already is given,
+-- nothing until link_commit completes it. One that is under way already is given,
 -- for the caller to join. What was given up is cleared away.
 local u, why = active_user(KEYS[1], ARGV[1])
 if not u then return {why} end

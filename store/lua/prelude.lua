@@ -143,10 +143,9 @@ local function save_link(key, field, l)
   redis.call('HSET', key, field, l.raw)
 end
 
--- live_link gives the link and its user if it bears the nonce of a claim, and
--- completes it first if it is pending. What is past its deadline it removes, so
--- that a claim that was found dead, which is 'gone', stays dead on any clock.
-local function live_link(user, key, who, field, nonce)
+-- claimed_link gives the link, which may be pending, and its user if it bears the
+-- nonce of a claim; or nil and why not.
+local function claimed_link(user, key, who, field, nonce)
   local u, why = active_user(user, who)
   if not u then return nil, why == 'absent' and 'gone' or why end
   local raw = redis.call('HGET', key, field)
@@ -154,14 +153,6 @@ local function live_link(user, key, who, field, nonce)
   local l = read_link(raw)
   if not l then return nil, 'corrupt' end
   if l.nonce ~= nonce then return nil, 'gone' end
-  if l.state == 'p' then
-    if now_ms() > tonumber(l.deadline) then
-      redis.call('HDEL', key, field)
-      return nil, 'gone'
-    end
-    l.state = 'a'
-    save_link(key, field, l)
-  end
   return l, u
 end
 

@@ -32,8 +32,8 @@ func (t *turn) saveLink(key, field string, l link) link {
 	return l
 }
 
-// liveLink is live_link of the Lua prelude.
-func (t *turn) liveLink(userKey, key, who, field, nonce string) (l link, u user, why string) {
+// claimedLink is claimed_link of the Lua prelude.
+func (t *turn) claimedLink(userKey, key, who, field, nonce string) (l link, u user, why string) {
 	u, why = t.activeUser(userKey, who)
 	if why == "absent" {
 		why = "gone"
@@ -51,14 +51,9 @@ func (t *turn) liveLink(userKey, key, who, field, nonce string) (l link, u user,
 		return link{}, user{}, "corrupt"
 	case l.nonce != nonce:
 		return link{}, user{}, "gone"
-	case l.state == "p" && t.ms > l.deadline:
-		t.hdel(key, field)
-		return link{}, user{}, "gone"
-	case l.state == "p":
-		l.state = "a"
-		l = t.saveLink(key, field, l)
+	default:
+		return l, u, ""
 	}
-	return l, u, ""
 }
 
 // hasLink is has_link of the Lua prelude.
@@ -117,17 +112,27 @@ func linkBegin(t *turn, keys, args []string) []string {
 }
 
 func linkCommit(t *turn, keys, args []string) []string {
-	l, u, why := t.liveLink(keys[0], keys[1], args[0], args[1], args[2])
-	if why != "" {
+	l, u, why := t.claimedLink(keys[0], keys[1], args[0], args[1], args[2])
+	switch {
+	case why != "":
 		return []string{why}
+	case l.state == "p" && t.ms > l.deadline:
+		t.hdel(keys[1], args[1])
+		return []string{"gone"}
+	case l.state == "p":
+		l.state = "a"
+		l = t.saveLink(keys[1], args[1], l)
 	}
 	return []string{"ok", l.raw, u.raw}
 }
 
 func linkTouch(t *turn, keys, args []string) []string {
-	l, u, why := t.liveLink(keys[0], keys[1], args[0], args[1], args[2])
+	l, u, why := t.claimedLink(keys[0], keys[1], args[0], args[1], args[2])
 	if why != "" {
 		return []string{why}
+	}
+	if l.state == "p" {
+		return []string{"pending"}
 	}
 	used := t.ms
 	if numbers(l.used) {

@@ -57,6 +57,10 @@ func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testserver
 	}
 	again, err := st.Sessions.Create(t.Context(), store.NewSession{UserID: user.ID})
 	mustWork(t, "create session", err)
+	_, err = st.OAuth.Create(t.Context(), store.NewOAuthAccount{UserID: user.ID, Provider: "p", Subject: "1"})
+	mustWork(t, "create account", err)
+	_, err = st.Passkeys.Add(t.Context(), store.NewPasskey{UserID: user.ID, CredentialID: []byte("c"), PublicKey: []byte("k")})
+	mustWork(t, "add passkey", err)
 	replica.Stall(t)
 	err = timed(t, 2*time.Second, func() error { return st.Sessions.Delete(t.Context(), again.Token) })
 	mustBe(t, err, store.ErrNotReplicated, store.ErrUnavailable)
@@ -70,9 +74,7 @@ func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testserver
 	if _, alive, err := st.Sessions.Find(t.Context(), again.Token); err != nil || alive {
 		t.Errorf("after a log-out that no replica has: alive %t, %v", alive, err)
 	}
-	if _, err := st.Sessions.Create(t.Context(), store.NewSession{UserID: user.ID}); err != nil {
-		t.Errorf("what need not be durable: %v", err)
-	}
+	waitsForNobody(t, st, user)
 	waitsForOthers(t, func() *store.RedisStorage { return openStore(t, s.dial, cfg) }, user, again.Token)
 	replica.Resume(t)
 	testservers.WaitFor(t, "the replica to follow again", func() bool {
@@ -82,6 +84,23 @@ func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testserver
 		}
 		return err == nil
 	})
+}
+
+// waitsForNobody does what works though no replica follows.
+func waitsForNobody(t *testing.T, st *store.RedisStorage, user store.User) {
+	t.Helper()
+	_, err := st.Sessions.Create(t.Context(), store.NewSession{UserID: user.ID})
+	mustWork(t, "create session", err)
+	found, ok, err := st.OAuth.FindUser(t.Context(), "p", "1")
+	if err != nil || !ok || found.ID != user.ID {
+		t.Errorf("user by account: %v, %t, %v", found, ok, err)
+	}
+	if _, ok, err := st.Passkeys.Find(t.Context(), []byte("c")); err != nil || !ok {
+		t.Errorf("passkey: %t, %v", ok, err)
+	}
+	if _, ok, err := st.Passkeys.Authenticate(t.Context(), []byte("c")); err != nil || !ok {
+		t.Errorf("authenticate by passkey: %t, %v", ok, err)
+	}
 }
 
 // waitsForOthers repeats what another storage has done and no replica has, each
