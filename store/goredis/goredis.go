@@ -51,6 +51,8 @@ const scanCount = 500
 type driver struct {
 	client  commander
 	cluster *redis.ClusterClient // nil for anything else
+	// node makes a client for a node of the cluster, which is then to be closed.
+	node func(addr string) *redis.Client
 	// readers are what the router has for reads; none where all go to the primary.
 	readers []commander
 	digests store.ScriptDigests
@@ -84,6 +86,7 @@ func Dial(_ context.Context, cfg store.Config) (store.Driver, error) {
 	redis.SetLogger(silence{})
 	d := &driver{readRetries: cfg.ReadRetries, waitReplicas: cfg.WaitReplicas, waitTimeout: cfg.WaitTimeout}
 	d.client, d.cluster = primary(cfg, e)
+	d.node = oneNode(cfg, e)
 	if cfg.ReadFrom != store.ReadFromPrimary {
 		d.readers = readers(cfg, e)
 		d.client = &router{primary: d.client, readers: d.readers, always: cfg.ReadFrom == store.ReadFromReplica}

@@ -2,6 +2,7 @@ package valkeygo
 
 import (
 	"context"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -12,22 +13,21 @@ import (
 )
 
 // evalDurably is Eval with a WAIT behind it, on a connection of its own: on a
-// shared one everybody would wait. The library follows no redirection there, but
-// learns from it.
+// shared one everybody would wait. The library follows no redirection there.
 func (d *driver) evalDurably(ctx context.Context, script *store.Script, keys, args []string) ([]string, error) {
 	operation := "script " + script.Name
 	c := command{name: "EVALSHA", script: *d.digests.Of(script), keys: keys, args: args}
+	redirection := ""
 	for redirects := 0; ; {
-		eval, wait := d.withWait(ctx, c)
+		eval, wait := d.withWait(ctx, redirection, c)
 		reply, refused := serverError(eval.Error())
 		switch {
 		case refused && store.NoScript(reply) && c.name == "EVALSHA":
 			c.name, c.script = "EVAL", script.Lua
 			continue
-		case refused && d.cluster && strings.HasPrefix(reply, "MOVED ") && redirects < maxRedirects:
+		case refused && d.cluster && isRedirect(reply) && redirects < maxRedirects:
 			redirects++
-			// Any command that is redirected makes the library look for the slot.
-			d.client.Do(ctx, d.client.B().Get().Key(keys[0]).Build())
+			redirection = reply
 			continue
 		}
 		values, err := texts(ctx, operation, eval)
@@ -42,14 +42,24 @@ func (d *driver) evalDurably(ctx context.Context, script *store.Script, keys, ar
 	}
 }
 
-// withWait performs a command and a WAIT on one connection.
-func (d *driver) withWait(ctx context.Context, c command) (result, wait valkey.ValkeyResult) {
+// withWait performs a command and a WAIT on one connection, to where a redirection
+// leads if there is one.
+func (d *driver) withWait(ctx context.Context, redirection string, c command) (result, wait valkey.ValkeyResult) {
 	trace := store.TraceOf(ctx)
 	asked := time.Now()
-	_ = d.client.Dedicated(func(own valkey.DedicatedClient) error {
-		results := own.DoMulti(ctx, c.build(own.B()),
+	node := d.client
+	if redirection != "" {
+		node = d.node(ctx, redirection, c.keys[0])
+	}
+	_ = node.Dedicated(func(own valkey.DedicatedClient) error {
+		cmds := make([]valkey.Completed, 0, 3)
+		if strings.HasPrefix(redirection, "ASK ") {
+			cmds = append(cmds, own.B().Asking().Build())
+		}
+		cmds = append(cmds, c.build(own.B()),
 			own.B().Arbitrary("WAIT", strconv.Itoa(d.waitReplicas), strconv.FormatInt(d.waitTimeout.Milliseconds(), 10)).Build())
-		result, wait = results[0], results[1]
+		results := own.DoMulti(ctx, cmds...)
+		result, wait = results[len(results)-2], results[len(results)-1]
 		return nil
 	})
 	if trace != nil {
@@ -57,4 +67,23 @@ func (d *driver) withWait(ctx context.Context, c command) (result, wait valkey.V
 		trace.AddPipeline(2, asked, time.Time{}, time.Now(), result.NonValkeyError())
 	}
 	return result, wait
+}
+
+// node is the client of the node that a redirection leads to, or that of the whole
+// cluster when it cannot be told.
+func (d *driver) node(ctx context.Context, redirection, key string) valkey.Client {
+	addr := redirection[strings.LastIndex(redirection, " ")+1:]
+	if colon := strings.LastIndex(addr, ":"); colon >= 0 {
+		addr = net.JoinHostPort(strings.Trim(addr[:colon], "[]"), addr[colon+1:])
+	}
+	node, known := d.client.Nodes()[addr]
+	if !known {
+		// The library gets to know a node when it follows a redirection to it.
+		d.client.Do(ctx, d.client.B().Get().Key(key).Build())
+		node, known = d.client.Nodes()[addr]
+	}
+	if !known {
+		return d.client
+	}
+	return node
 }

@@ -23,6 +23,7 @@ func Durable(t *testing.T, engine string, dial store.Dial) {
 		primary, replica := testservers.Shard(t, engine)
 		waits(t, s, store.Config{URLs: []string{primary.URL()}, ClusterMode: true}, primary, replica)
 	})
+	t.Run("a slot that moves", func(t *testing.T) { waitsWhereSlotsMove(t, s) })
 }
 
 // waits does what must not be undone with a replica that follows, and with one
