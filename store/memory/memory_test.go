@@ -73,7 +73,7 @@ func TestLookupRefusesAnotherType(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := map[string]*store.Script{}
-	for _, script := range store.Scripts() {
+	for _, script := range store.Scripts(store.Config{}) {
 		all[script.Name] = script
 	}
 	if _, err := d.Eval(t.Context(), all["schema_mark"], []string{"text"}, "2"); err != nil {
