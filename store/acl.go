@@ -35,6 +35,8 @@ func (cfg Config) commands() []string {
 	}
 	if cfg.WaitReplicas > 0 {
 		all = append(all, "pexpiretime", "wait")
+	}
+	if cfg.WaitReplicas > 0 && cfg.ClusterMode {
 		// valkey-go clears a connection that it has lent for the wait.
 		all = append(all, "discard", "punsubscribe", "sunsubscribe", "unsubscribe")
 	}

@@ -123,7 +123,8 @@ type Config struct {
 	// there are too few within WaitTimeout. It narrows the window and does not close
 	// it: a replica that has not the write may still be elected.
 	WaitReplicas int
-	// WaitTimeout bounds that wait: a millisecond to Timeout.
+	// WaitTimeout bounds that wait: a millisecond to less than Timeout. 0 means
+	// DefaultWaitTimeout, or half of Timeout if that is less.
 	WaitTimeout time.Duration
 	// CacheTTL is how long a cached copy lives at most; at least a millisecond,
 	// as the times that follow.
@@ -164,7 +165,7 @@ func (cfg Config) complete() (Config, error) {
 	cfg.CacheTTL = or(cfg.CacheTTL, DefaultCacheTTL)
 	cfg.Lockout = cfg.Lockout.complete()
 	cfg.ClientCacheTTL = or(cfg.ClientCacheTTL, DefaultClientCacheTTL)
-	cfg.WaitTimeout = or(cfg.WaitTimeout, min(DefaultWaitTimeout, or(cfg.Timeout, DefaultTimeout)))
+	cfg.WaitTimeout = or(cfg.WaitTimeout, min(DefaultWaitTimeout, or(cfg.Timeout, DefaultTimeout)/2))
 	cfg.DialTimeout = or(cfg.DialTimeout, DefaultDialTimeout)
 	cfg.Timeout = or(cfg.Timeout, DefaultTimeout)
 	cfg.TLSEnabled = cfg.TLSEnabled || cfg.TLS != nil

@@ -270,12 +270,12 @@ const maxWaitReplicas = 64
 
 func checkWait(cfg Config) error {
 	whole := or(cfg.Timeout, DefaultTimeout)
-	wait := or(cfg.WaitTimeout, min(DefaultWaitTimeout, whole))
+	wait := or(cfg.WaitTimeout, min(DefaultWaitTimeout, whole/2))
 	if err := checkSpan(wait); err != nil {
 		return err
 	}
-	if wait > whole {
-		return fmt.Errorf("%s, but a command may take %s in all (Timeout)", wait, whole)
+	if wait >= whole {
+		return fmt.Errorf("%s, but a command may take %s in all (Timeout), the reply's way included", wait, whole)
 	}
 	return nil
 }

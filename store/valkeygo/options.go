@@ -57,6 +57,15 @@ func connections(cfg store.Config) int {
 	return 1 << max(0, multiplex(cfg))
 }
 
+// waiters is how many connections per node there are at most beside those, for
+// what waits for replicas.
+func waiters(cfg store.Config) int {
+	if cfg.Connections > 0 {
+		return cfg.Connections
+	}
+	return cfg.PoolSize
+}
+
 // options translates cfg.
 func options(cfg store.Config, e store.Endpoint) valkey.ClientOption {
 	dialer := net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: idlePing}
@@ -76,6 +85,9 @@ func options(cfg store.Config, e store.Endpoint) valkey.ClientOption {
 		PipelineMultiplex: multiplex(cfg),
 		Dialer:            dialer,
 		ConnWriteTimeout:  cfg.Timeout,
+		// For what waits for replicas: connections of its own, made when needed.
+		BlockingPoolSize:    waiters(cfg),
+		BlockingPoolCleanup: time.Minute,
 	}
 	if cfg.MasterName != "" {
 		o.Sentinel = valkey.SentinelOption{

@@ -1,8 +1,11 @@
 package drivertest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +26,66 @@ func Durable(t *testing.T, engine string, dial store.Dial) {
 		primary, replica := testservers.Shard(t, engine)
 		waits(t, s, store.Config{URLs: []string{primary.URL()}, ClusterMode: true}, primary, replica)
 	})
+	t.Run("a caller who gives up", func(t *testing.T) { givesUpWaiting(t, s) })
+	t.Run("many at once", func(t *testing.T) { waitsTogether(t, s) })
 	t.Run("a slot that moves", func(t *testing.T) { waitsWhereSlotsMove(t, s) })
+}
+
+// givesUpWaiting has callers whose time ends while they wait for a replica, or for
+// a server that has stalled.
+func givesUpWaiting(t *testing.T, s setup) {
+	const patience, limit = 100 * time.Millisecond, 3 * time.Second
+	type deployment struct {
+		cfg              store.Config
+		primary, replica *testservers.Server
+	}
+	deployments := map[string]deployment{}
+	primary := testservers.Start(t, s.engine)
+	deployments["a primary"] = deployment{store.Config{URLs: []string{primary.URL()}}, primary, primary.Replica(t)}
+	primary, replica := testservers.Shard(t, s.engine)
+	deployments["a cluster"] = deployment{store.Config{URLs: []string{primary.URL()}, ClusterMode: true}, primary, replica}
+	for name, d := range deployments {
+		d.cfg.Timeout, d.cfg.WaitReplicas, d.cfg.WaitTimeout = 20*time.Second, 1, 15*time.Second
+		st := openStore(t, s.dial, d.cfg)
+		user, session := login(t, st, "ada@example.com")
+		for _, stalled := range []*testservers.Server{d.replica, d.primary} {
+			stalled.Stall(t)
+			err := timed(t, limit, func() error {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				return st.Sessions.Delete(ctx, session.Token)
+			})
+			stalled.Resume(t)
+			if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: the caller was told %v", name, err)
+			}
+		}
+		_, _, err := st.Users.FindByID(t.Context(), user.ID)
+		mustWork(t, name+": afterwards find user", err)
+	}
+}
+
+// waitsTogether logs out many users at once, and counts the connections.
+func waitsTogether(t *testing.T, s setup) {
+	primary := testservers.Start(t, s.engine)
+	primary.Followed(t, primary.Replica(t))
+	st := openStore(t, s.dial, store.Config{URLs: []string{primary.URL()}, PoolSize: 4, WaitReplicas: 1, WaitTimeout: 4 * time.Second})
+	user, _ := login(t, st, "ada@example.com")
+	var all sync.WaitGroup
+	for range 60 {
+		session, err := st.Sessions.Create(t.Context(), store.NewSession{UserID: user.ID})
+		mustWork(t, "create session", err)
+		all.Go(func() {
+			if err := st.Sessions.Delete(t.Context(), session.Token); err != nil {
+				t.Errorf("log out: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	// A multiplexing driver has up to as many connections for all else.
+	if n, _ := strconv.Atoi(primary.Info(t, "clients")["connected_clients"]); n > 2*4+1 {
+		t.Errorf("%d connections, want at most 4 that wait, 4 others, and this one", n)
+	}
 }
 
 // waits does what must not be undone with a replica that follows, and with one
