@@ -15,7 +15,8 @@ var (
 	// user. It does not say which.
 	ErrCredentials = errors.New("wrong email or password")
 	// ErrInvalidToken: the token is unknown, for another purpose, used, or was
-	// tampered with. Of a token that is in storage it may also have expired.
+	// tampered with. One that is in storage may also have expired, or was mailed to an
+	// email that its user has given up.
 	ErrInvalidToken = errors.New("invalid token")
 	// ErrExpired: a JSON Web Token was good until its end.
 	ErrExpired = errors.New("token has expired")
