@@ -36,7 +36,7 @@ func (e *ServerError) Unwrap() error {
 	case "OOM":
 		return ErrOutOfMemory
 	case "LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "TRYAGAIN", "BUSY", "UNKILLABLE", "MISCONF",
-		"NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "MOVED", "ASK", "REDIRECT":
+		"NOREPLICAS", "UNBLOCKED", "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "MOVED", "ASK", "REDIRECT":
 		return ErrUnavailable
 	case "WRONGTYPE":
 		return ErrCorrupt
@@ -105,7 +105,7 @@ func codeWord(text string) string {
 	word, _, _ := strings.Cut(text, " ")
 	switch word {
 	case "OOM", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "TRYAGAIN", "BUSY", "UNKILLABLE", "MISCONF",
-		"NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "MOVED", "ASK", "REDIRECT", "WRONGTYPE",
+		"NOREPLICAS", "UNBLOCKED", "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "MOVED", "ASK", "REDIRECT", "WRONGTYPE",
 		"CROSSSLOT", "NOSCRIPT", "EXECABORT", "NOPROTO":
 		return word
 	}

@@ -21,6 +21,7 @@ func TestReplyErrorClasses(t *testing.T) {
 		{"MASTERDOWN Link with MASTER is down", "MASTERDOWN", []error{ErrUnavailable}},
 		{"READONLY You can't write against a read only replica.", "READONLY", []error{ErrUnavailable}},
 		{"TRYAGAIN Multiple keys request during rehashing of slot", "TRYAGAIN", []error{ErrUnavailable}},
+		{"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)", "UNBLOCKED", []error{ErrUnavailable}},
 		{"BUSY Redis is busy running a script.", "BUSY", []error{ErrUnavailable}},
 		{"NOAUTH Authentication required.", "NOAUTH", []error{ErrUnavailable}},
 		{"WRONGPASS invalid username-password pair", "WRONGPASS", []error{ErrUnavailable}},

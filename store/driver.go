@@ -67,11 +67,15 @@ type Script struct {
 	Durable bool
 }
 
-// Replicated is for drivers: it makes an ErrNotReplicated of too few replicas,
-// and nil of enough.
-func Replicated(operation string, have int64, want int) error {
-	if have >= int64(want) {
+// Replicated is for drivers: it makes an ErrNotReplicated of too few replicas and
+// of a wait that failed, and nil of enough.
+func Replicated(operation string, have int64, want int, failed error) error {
+	switch {
+	case failed != nil:
+		return fmt.Errorf("%w: %w", failed, ErrNotReplicated)
+	case have < int64(want):
+		return fmt.Errorf("%s: %d of %d replicas have it: %w", operation, have, want, ErrNotReplicated)
+	default:
 		return nil
 	}
-	return fmt.Errorf("%s: %d of %d replicas have it: %w", operation, have, want, ErrNotReplicated)
 }

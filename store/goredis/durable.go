@@ -37,10 +37,12 @@ func (d *driver) evalDurably(ctx context.Context, script *store.Script, keys []s
 			continue
 		case eval.Err() != nil:
 			return nil, failure(ctx, operation, eval.Err())
-		case wait.Err() != nil:
-			return nil, failure(ctx, operation+", WAIT", wait.Err())
 		}
-		return eval.Val(), store.Replicated(operation, wait.Val(), d.waitReplicas)
+		failed := wait.Err()
+		if failed != nil {
+			failed = failure(ctx, operation+", WAIT", failed)
+		}
+		return eval.Val(), store.Replicated(operation, wait.Val(), d.waitReplicas, failed)
 	}
 }
 

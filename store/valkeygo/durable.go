@@ -38,11 +38,11 @@ func (d *driver) evalDurably(ctx context.Context, script *store.Script, keys, ar
 		if err != nil {
 			return nil, err
 		}
-		have, err := wait.AsInt64()
-		if err != nil {
-			return nil, failure(ctx, operation+", WAIT", err)
+		have, failed := wait.AsInt64()
+		if failed != nil {
+			failed = failure(ctx, operation+", WAIT", failed)
 		}
-		return values, store.Replicated(operation, have, d.waitReplicas)
+		return values, store.Replicated(operation, have, d.waitReplicas, failed)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ func Durable(t *testing.T, engine string, dial store.Dial) {
 		primary := testservers.Start(t, engine)
 		waits(t, s, store.Config{URLs: []string{primary.URL()}}, primary, primary.Replica(t))
 	})
+	t.Run("a primary that is demoted", func(t *testing.T) { waitsThroughDemotion(t, s) })
 	t.Run("a cluster", func(t *testing.T) {
 		primary, replica := testservers.Shard(t, engine)
 		waits(t, s, store.Config{URLs: []string{primary.URL()}, ClusterMode: true}, primary, replica)
@@ -179,4 +181,25 @@ func waitsForOthers(t *testing.T, open func() *store.RedisStorage, user store.Us
 			t.Errorf("delete %s again: %v, want %v", name, err, store.ErrNotReplicated)
 		}
 	}
+}
+
+// waitsThroughDemotion makes the primary a replica while somebody waits.
+func waitsThroughDemotion(t *testing.T, s setup) {
+	primary := testservers.Start(t, s.engine)
+	replica := primary.Replica(t)
+	cfg := store.Config{URLs: []string{primary.URL()}}
+	_, session := login(t, openStore(t, s.dial, cfg), "ada@example.com")
+	cfg.WaitReplicas, cfg.WaitTimeout = 1, cfg.WithDefaults().Timeout
+	st := openStore(t, s.dial, cfg)
+	// The server has to know the script, or the wait is that of the first attempt.
+	mustWork(t, "log nobody out", st.Sessions.Delete(t.Context(), store.NewToken("nobody")))
+	replica.Stall(t)
+	told := make(chan error, 1)
+	go func() { told <- st.Sessions.Delete(t.Context(), session.Token) }()
+	testservers.WaitFor(t, "somebody to wait", func() bool { return primary.Info(t, "clients")["blocked_clients"] == "1" })
+	host, port, _ := strings.Cut(replica.Addr, ":")
+	primary.Do(t, "REPLICAOF", host, port)
+	err := <-told
+	mustBe(t, err, store.ErrNotReplicated, store.ErrUnavailable)
+	mustReply(t, err, "UNBLOCKED")
 }
