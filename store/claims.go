@@ -45,7 +45,7 @@ const commitWindow = 10 * time.Second
 func commitWindowText() string { return strconv.FormatInt(commitWindow.Milliseconds(), 10) }
 
 var (
-	errTooLate     = errors.New("it took longer than " + commitWindow.String() + " and was given up, try again")
+	errTooLate     = errors.New("it was deleted meanwhile, or took longer than " + commitWindow.String() + " and was given up, try again")
 	errClaimsStorm = errors.New("too many others claim the same, try again")
 	// errDeadClaim: what was pending is gone. It never leaves the package.
 	errDeadClaim = errors.New("claim is dead")

@@ -149,6 +149,34 @@ func crash(t *testing.T, op cast.Operation, d death) {
 	}
 }
 
+// A deletion undoes a creation whose outcome its caller does not know, whatever it
+// was, and frees the email at once.
+func TestADeletionUndoesACreationThatCrashed(t *testing.T) {
+	for _, d := range deaths(3) {
+		t.Run(d.String(), func(t *testing.T) {
+			server := memory.NewServer(nil)
+			s := openHealthy(t, server)
+			err := cast.Create("3", emailB).Run(t.Context(), openMortal(t, server, d))
+			if !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("the caller was told %v", err)
+			}
+			check(t, s.Users.Delete(t.Context(), "3"))
+			if _, found, err := s.Users.FindByEmail(t.Context(), emailB); err != nil || found {
+				t.Errorf("the deleted user is found: %t, %v", found, err)
+			}
+			left := ""
+			check(t, s.Keys(t.Context(), func(keys []string) error {
+				left += fmt.Sprint(keys)
+				return nil
+			}))
+			if left != "" {
+				t.Errorf("keys are left: %s", left)
+			}
+			check(t, cast.Create("3", emailB).Run(t.Context(), s))
+		})
+	}
+}
+
 func openSlow(t *testing.T, server *memory.Server) *store.RedisStorage {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{URLs: []string{"memory"}},

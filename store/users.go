@@ -111,7 +111,8 @@ func (u *Users) MarkEmailVerified(ctx context.Context, id string) (User, error) 
 
 // Delete removes the user with everything that belongs to it, which ends all of
 // its sessions, in one atomic step, and then frees the email, its accounts at
-// providers and its credentials. A missing user is no error.
+// providers and its credentials. A missing user is no error. A creation that is
+// under way, or whose outcome nobody knows, is undone.
 func (u *Users) Delete(ctx context.Context, id string) error {
 	const op = "delete user"
 	tag := userTag(id)

@@ -221,9 +221,12 @@ func userRevoke(t *turn, keys, args []string) []string {
 }
 
 func userDelete(t *turn, keys, args []string) []string {
-	u, why := t.activeUser(keys[0], args[0])
-	if why != "" {
+	u, why := t.readUser(keys[0])
+	switch {
+	case why != "":
 		return []string{why}
+	case u.who != args[0]:
+		return []string{"absent"}
 	}
 	reply := t.appendDropped(keys[2], t.appendDropped(keys[1], []string{"ok", u.raw}))
 	for _, key := range keys {
