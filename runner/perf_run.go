@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -184,16 +185,34 @@ func (c *contest) rounds(ctx context.Context) (err error) {
 	return err
 }
 
-// inRounds lets each have its turn once in a round, and begins each round with
-// another one, so that a drift of the machine favours nobody. It returns which
-// turns failed.
+// inOrder is the order of n turns in a round, after Williams: in 2n rounds, or n
+// where n is even, each comes as often at each place, and as often after each
+// other one, so that neither a drift of the machine nor what one leaves behind
+// favours anybody. All those orders differ.
+func inOrder(round, n int) []int {
+	order := make([]int, n)
+	for place := range order {
+		step := (place + 1) / 2 // 0, 1, -1, 2, -2, ...
+		if place%2 == 0 {
+			step = n - step
+		}
+		order[place] = (step + round) % n
+	}
+	if n%2 == 1 && round%2 == 1 {
+		slices.Reverse(order)
+	}
+	return order
+}
+
+// inRounds lets each have its turn once in a round, each round in another order.
+// It returns which turns failed.
 func inRounds(ctx context.Context, rounds int, turns []turn, log io.Writer) (failed []string, err error) {
 	for round := range rounds {
-		for position := range turns {
+		for position, next := range inOrder(round, len(turns)) {
 			if ctx.Err() != nil {
 				return failed, context.Cause(ctx)
 			}
-			t := turns[(position+round)%len(turns)]
+			t := turns[next]
 			fmt.Fprintf(log, "round %d of %d: %s\n", round+1, rounds, t.name)
 			runtime.GC() // What the one before left is not this one's to clear away.
 			var err error

@@ -68,7 +68,7 @@ in the server's memory. It needs Linux and two processors.`,
 	f.IntVar(&o.rounds, "rounds", 5, "how often each store has its turn")
 	f.DurationVar(&o.length, "for", time.Second, "how long each operation of a turn is measured")
 	f.IntVar(&o.connections, "connections", 50, "callers, and connections at most")
-	f.IntVar(&o.users, "users", 20_000, "users who have the sessions")
+	f.IntVar(&o.users, "users", 20_000, "users who have the sessions; one session of each is found, refreshed and deleted")
 	f.IntVar(&o.sessions, "sessions", 20_000, "sessions, at least, to measure the bytes of; 0 leaves that out")
 	finish(cmd)
 	return cmd

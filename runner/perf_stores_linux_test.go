@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,6 +104,60 @@ func TestPerfStores(t *testing.T) {
 		if !strings.Contains(got.stdout, says) {
 			t.Errorf("the tables lack %q:\n%s", says, got.stdout)
 		}
+	}
+}
+
+// stuck is a store that refreshes nothing once it keeps more than a few sessions,
+// which is after the warm-up.
+type stuck struct {
+	SessionStore
+
+	kept *atomic.Int64
+}
+
+func (s stuck) Create(ctx context.Context, l Login) (Ticket, error) {
+	s.kept.Add(1)
+	return s.SessionStore.Create(ctx, l)
+}
+
+func (s stuck) Delete(ctx context.Context, t Ticket) error {
+	s.kept.Add(-1)
+	return s.SessionStore.Delete(ctx, t)
+}
+
+func (s stuck) Refresh(ctx context.Context, t Ticket, l Login) error {
+	if s.kept.Load() >= 20 {
+		return errors.New("it is stuck")
+	}
+	return s.SessionStore.Refresh(ctx, t, l)
+}
+
+func TestAFailedTurnLeavesTheServerAsItWas(t *testing.T) {
+	c := &storeContest{
+		options: &storesOptions{perfOptions: perfOptions{length: 50 * time.Millisecond, connections: 4}},
+		people:  newPeople(1, 20), topology: composetest.Start(t, "valkey:8.1"),
+	}
+	c.entrants = []StorePeer{{Name: "stuck", Open: func(ctx context.Context, url string, connections int) (SessionStore, error) {
+		s, err := ownStores()[0].Open(ctx, url, connections)
+		return stuck{s, new(atomic.Int64)}, err
+	}}}
+	keys := func() string {
+		info, err := c.topology.Info(t.Context(), "keyspace")
+		if err != nil {
+			t.Fatal(err)
+		}
+		count, _, _ := strings.Cut(info["db0"], ",")
+		return count
+	}
+	if err := createUsers(t.Context(), c.topology.URLs[0], c.people, 2); err != nil {
+		t.Fatal(err)
+	}
+	before := keys()
+	if err := c.turn(t.Context(), 0, 0, 0); err == nil || !strings.HasPrefix(err.Error(), "refresh: it is stuck") {
+		t.Errorf("the turn ended with %v", err)
+	}
+	if after := keys(); after != before || before == "" {
+		t.Errorf("the server has %s, want %s as before", after, before)
 	}
 }
 

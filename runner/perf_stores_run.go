@@ -12,6 +12,7 @@ import (
 	"github.com/toriibench/toriibench/compose"
 	"github.com/toriibench/toriibench/results"
 	"github.com/toriibench/toriibench/store"
+	"github.com/toriibench/toriibench/store/valkeygo"
 )
 
 // storeContest is one comparison of stores under way.
@@ -91,19 +92,29 @@ func (c *storeContest) race(ctx context.Context, t *compose.Topology) error {
 }
 
 // turn is one of a store: it creates sessions, finds, refreshes and deletes them.
-// It counts when all of that went well.
+// It counts when all of that went well; if not, it leaves the server as it found
+// it.
 func (c *storeContest) turn(ctx context.Context, entrant, round, position int) (err error) {
 	opened, err := c.entrants[entrant].Open(ctx, c.topology.URLs[0], c.options.connections)
 	if err != nil {
 		return err
 	}
-	defer func() { err = closing(err, opened) }()
+	defer func() {
+		if err = closing(err, opened); err != nil && ctx.Err() == nil {
+			err = errors.Join(err, c.restore(ctx))
+		}
+	}()
 	v := newVisit(opened, c.people, c.options.connections, c.options.seed+uint64(round))
 	if err := v.warmUp(ctx); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
 	var samples []results.PerfSample
 	for _, operation := range storeOperations() {
+		if operation == operationFind {
+			if err := v.even(ctx); err != nil {
+				return fmt.Errorf("keep one session of each user: %w", err)
+			}
+		}
 		sample, err := c.measure(ctx, v.loopOf(operation, c.options.length))
 		if err != nil {
 			return fmt.Errorf("%s: %w", operation, err)
@@ -115,6 +126,25 @@ func (c *storeContest) turn(ctx context.Context, entrant, round, position int) (
 		return fmt.Errorf("clear away: %w", err)
 	}
 	c.keep(entrant, samples)
+	return nil
+}
+
+// restore leaves nothing in the server but the users. What a turn has kept that
+// failed, only its store knew.
+func (c *storeContest) restore(ctx context.Context) error {
+	url := c.topology.URLs[0]
+	driver, err := valkeygo.Dial(ctx, store.Config{URLs: []string{url}})
+	if err == nil {
+		flush := &store.Script{Name: "flush", Lua: "redis.call('FLUSHALL', 'SYNC') return {'OK'}"}
+		_, err = driver.Eval(ctx, flush, []string{"all"})
+		err = closing(err, driver)
+	}
+	if err == nil {
+		err = createUsers(ctx, url, c.people, c.options.connections)
+	}
+	if err != nil {
+		return fmt.Errorf("clear away after a failed turn: %w", err)
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,13 +124,22 @@ func TestLapLoop(t *testing.T) {
 	})
 }
 
-// turnOf performs a turn of a store, each operation for so many times.
+// turnUsers is how many users there are in a turn of turnOf.
+const turnUsers = 10
+
+// turnOf performs a turn of a store: so many creations, finds and refreshes, and
+// the deletion of half of what there is.
 func turnOf(ctx context.Context, s SessionStore, times int64) error {
-	v := newVisit(s, newPeople(1, 10), 3, 1)
+	v := newVisit(s, newPeople(1, turnUsers), 3, 1)
 	for _, operation := range storeOperations() {
+		if operation == operationFind {
+			if err := v.even(ctx); err != nil {
+				return err
+			}
+		}
 		l := v.loopOf(operation, 0)
 		if l.limit = times; operation == operationDelete {
-			l.limit = times / 2
+			l.limit = turnUsers / 2
 		}
 		if _, err := l.run(ctx); err != nil {
 			return err
@@ -149,6 +159,67 @@ func TestVisitLeavesNothing(t *testing.T) {
 	}
 	if len(s.kept) > 0 || s.deleted != 400 {
 		t.Errorf("%d sessions are left, %d were deleted", len(s.kept), s.deleted)
+	}
+}
+
+// However fast a store creates, all have as many sessions to find.
+func TestStoresHaveAsManySessionsToFind(t *testing.T) {
+	for name, created := range map[string]int64{"few": 4, "one each": turnUsers, "many": 999} {
+		t.Run(name, func(t *testing.T) {
+			s, people := newMapStore(), newPeople(1, turnUsers)
+			v := newVisit(s, people, 3, 1)
+			create := v.loopOf(operationCreate, 0)
+			create.limit = created
+			if _, err := create.run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := v.even(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			users := map[string]bool{}
+			for _, o := range v.sessions {
+				if l, found, _ := s.Find(t.Context(), o.ticket); !found || !l.same(o.login) {
+					t.Errorf("found %t %+v, want %+v", found, l, o.login)
+				}
+				users[o.login.UserID] = true
+			}
+			if len(v.sessions) != len(people) || len(users) != len(people) || len(s.kept) != len(people) {
+				t.Errorf("%d sessions of %d users, %d are kept, want one of each of %d", len(v.sessions), len(users), len(s.kept), len(people))
+			}
+		})
+	}
+}
+
+// In a Williams design nobody always comes first, and nobody always after the
+// same one.
+func TestOrdersAreBalanced(t *testing.T) {
+	for n := 1; n <= 9; n++ {
+		rounds, seen := n+n%2*n, map[string]bool{}
+		type pair [2]int
+		places, follows := map[pair]int{}, map[pair]int{}
+		for round := range rounds {
+			order := inOrder(round, n)
+			seen[fmt.Sprint(order)] = true
+			for place, turn := range order {
+				places[pair{place, turn}]++
+				if place > 0 {
+					follows[pair{order[place-1], turn}]++
+				}
+			}
+		}
+		for a := range n {
+			for b := range n {
+				if got := places[pair{a, b}]; got != rounds/n {
+					t.Errorf("of %d, %d comes %d times at place %d in %d rounds", n, b, got, a, rounds)
+				}
+				if got := follows[pair{a, b}]; a != b && got != rounds/n || a == b && got > 0 {
+					t.Errorf("of %d, %d comes %d times after %d in %d rounds", n, b, got, a, rounds)
+				}
+			}
+		}
+		if n > 1 && len(seen) != rounds {
+			t.Errorf("of %d, only %d of %d orders differ", n, len(seen), rounds)
+		}
 	}
 }
 

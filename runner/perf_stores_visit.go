@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -42,8 +43,8 @@ type visit struct {
 	// rngs and made are one for each caller.
 	rngs []*rand.Rand
 	made [][]opened
-	// sessions are all that were made; the first of them, gone many, have been
-	// deleted.
+	// sessions are those that even has left, one of each of people; the first of
+	// them, gone many, have been deleted.
 	sessions []opened
 	gone     atomic.Int64
 }
@@ -71,15 +72,14 @@ func (v *visit) warmUp(ctx context.Context) error {
 }
 
 // loopOf makes the loop of an operation. Every session is created for the next
-// user; sessions are drawn uniformly to be found and refreshed; and each is
-// deleted once.
+// user. Of those that even leaves, all are drawn uniformly to be found and
+// refreshed, and each is deleted once.
 func (v *visit) loopOf(operation string, length time.Duration) *lapLoop {
 	l := &lapLoop{callers: v.callers, length: length}
 	switch operation {
 	case operationCreate:
 		l.do = v.create
 	case operationFind:
-		v.sessions, v.made = slices.Concat(v.made...), nil
 		l.do = func(ctx context.Context, caller int, _ int64) error { return v.find(ctx, v.any(caller)) }
 	case operationRefresh:
 		l.do = func(ctx context.Context, caller int, _ int64) error {
@@ -96,12 +96,55 @@ func (v *visit) loopOf(operation string, length time.Duration) *lapLoop {
 func (v *visit) any(caller int) opened { return v.sessions[v.rngs[caller].IntN(len(v.sessions))] }
 
 func (v *visit) create(ctx context.Context, caller int, n int64) error {
-	l := v.people[n%int64(len(v.people))].begun()
+	return v.createFor(ctx, caller, v.people[n%int64(len(v.people))])
+}
+
+func (v *visit) createFor(ctx context.Context, caller int, person Login) error {
+	l := person.begun()
 	t, err := v.store.Create(ctx, l)
 	if err != nil {
 		return err
 	}
 	v.made[caller] = append(v.made[caller], opened{t, l})
+	return nil
+}
+
+// even leaves one session of each user, so that all stores have as many to find,
+// refresh and delete, and as many in a user's index, however many they have
+// created in their time: it deletes what is more, and creates what is missing.
+func (v *visit) even(ctx context.Context) error {
+	lacking := make(map[string]Login, len(v.people))
+	for _, p := range v.people {
+		lacking[p.UserID] = p
+	}
+	var more []opened
+	for _, o := range slices.Concat(v.made...) {
+		if _, first := lacking[o.login.UserID]; first {
+			v.sessions = append(v.sessions, o)
+			delete(lacking, o.login.UserID)
+		} else {
+			more = append(more, o)
+		}
+	}
+	v.made = make([][]opened, v.callers)
+	missing := slices.Collect(maps.Values(lacking))
+	for _, l := range []lapLoop{
+		{limit: int64(len(more)), do: func(ctx context.Context, _ int, n int64) error {
+			return v.store.Delete(ctx, more[n].ticket)
+		}},
+		{limit: int64(len(missing)), do: func(ctx context.Context, caller int, n int64) error {
+			return v.createFor(ctx, caller, missing[n])
+		}},
+	} {
+		if l.limit == 0 {
+			continue
+		}
+		l.callers = v.callers
+		if _, err := l.run(ctx); err != nil {
+			return err
+		}
+	}
+	v.sessions = append(v.sessions, slices.Concat(v.made...)...)
 	return nil
 }
 
