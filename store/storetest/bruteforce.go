@@ -211,7 +211,7 @@ func (h *harness) wantCleanup(before time.Time, want int64) {
 }
 
 func attemptsEnd(h *harness) {
-	b := h.lockout(store.LockoutOptions{MaxAttempts: 2, Period: time.Minute, Retention: time.Hour, Mode: store.Sticky})
+	b := h.lockout(store.LockoutOptions{MaxAttempts: 2, Period: time.Hour, Retention: time.Hour, Mode: store.Sticky})
 	each := h.opts.Emails / h.opts.Workers
 	h.together(func(worker int) {
 		for i := range each {

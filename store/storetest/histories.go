@@ -93,7 +93,7 @@ func byPart(ops []porcupine.Operation) [][]porcupine.Operation {
 }
 
 // checkTime bounds the search for an order. It takes milliseconds.
-const checkTime = 20 * time.Second
+const checkTime = time.Minute
 
 // errDisorder says that no order of the calls explains what they came to.
 var errDisorder = errors.New("the history is not linearizable")

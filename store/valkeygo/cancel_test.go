@@ -11,16 +11,23 @@ import (
 	"github.com/toriibench/toriibench/store/valkeygo"
 )
 
+// What must end at once may take late on a machine that is busy. What must not be
+// waited for takes far longer.
+const (
+	late    = 10 * time.Second
+	patient = time.Minute
+)
+
 // A command without a deadline and one with a distant deadline both end when
 // their context is canceled. Without AlwaysPipelining the second does not.
 func TestCancelEndsACommandAtOnce(t *testing.T) {
 	server := testservers.Start(t, testservers.Engines()[0])
-	d, err := valkeygo.Dial(t.Context(), store.Config{URLs: []string{server.URL()}, PoolSize: 1})
+	d, err := valkeygo.Dial(t.Context(), store.Config{URLs: []string{server.URL()}, PoolSize: 1, Timeout: patient})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	distant, stop := context.WithTimeout(t.Context(), time.Minute)
+	distant, stop := context.WithTimeout(t.Context(), patient)
 	defer stop()
 	server.Stall(t)
 	for _, c := range []struct {
@@ -31,7 +38,7 @@ func TestCancelEndsACommandAtOnce(t *testing.T) {
 		time.AfterFunc(50*time.Millisecond, cancel)
 		start := time.Now()
 		_, err := d.Get(ctx, "k")
-		if took := time.Since(start); took > 500*time.Millisecond {
+		if took := time.Since(start); took > late {
 			t.Errorf("%s: took %s", c.name, took)
 		}
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, store.ErrUnavailable) {
@@ -51,8 +58,8 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := valkeygo.Dial(ctx, store.Config{URLs: []string{server.URL()}, DialTimeout: time.Second})
-	if took := time.Since(start); took > 500*time.Millisecond {
+	_, err := valkeygo.Dial(ctx, store.Config{URLs: []string{server.URL()}, DialTimeout: patient})
+	if took := time.Since(start); took > late {
 		t.Errorf("took %s", took)
 	}
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, store.ErrUnavailable) {

@@ -227,7 +227,7 @@ func TestLocalCopiesAreBounded(t *testing.T) {
 // life, and no longer.
 func TestLocalCopiesEndThoughTheServerIsSilent(t *testing.T) {
 	server := testservers.Start(t, testservers.Engines()[0])
-	const life = time.Second
+	const life = 2 * time.Second
 	c := openLocal(t, 1<<20, life, server).NewCache(nil, store.CacheOptions{})
 	put(t, c, numbered(1, 1))
 	lookup(t, c, "usr_1")
@@ -235,7 +235,7 @@ func TestLocalCopiesEndThoughTheServerIsSilent(t *testing.T) {
 	server.Stall(t)
 	served := time.Duration(0)
 	for {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), life/4)
 		asked := time.Since(filled)
 		_, ok, err := c.LookupUser(ctx, "usr_1")
 		cancel()

@@ -145,7 +145,7 @@ func (s setup) cut(t *testing.T, c cutting, p place) (_ cutting, was bool) {
 	dying, err := store.Open(t.Context(), store.Config{URLs: []string{p.proxy.URL()}, KeyPrefix: p.prefix}, s.dial)
 	mustWork(t, "open", err)
 	p.proxy.CutAt(c.command, c.reaches, p.strike)
-	c.err = timed(t, 5*time.Second, func() error { return c.Run(t.Context(), dying) })
+	c.err = timed(t, late, func() error { return c.Run(t.Context(), dying) })
 	was = p.proxy.Heal()
 	if err := dying.Close(); err != nil {
 		t.Logf("close: %v", err)

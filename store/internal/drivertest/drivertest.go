@@ -74,13 +74,18 @@ func (s setup) start(t *testing.T, options ...string) (*testservers.Server, stor
 	return server, s.open(t, store.Config{URLs: []string{server.URL()}, Password: server.Password})
 }
 
-// open opens a driver that ends with the test.
+// open opens a driver that ends with the test. Where its timeouts are short, a busy
+// machine may need several tries.
 func (s setup) open(t *testing.T, cfg store.Config) store.Driver {
 	t.Helper()
-	d, err := s.dial(t.Context(), cfg.WithDefaults())
-	if err != nil {
-		t.Fatalf("dial: %v", err)
-	}
+	var d store.Driver
+	testservers.WaitFor(t, "a driver to connect", func() bool {
+		var err error
+		if d, err = s.dial(t.Context(), cfg.WithDefaults()); err != nil {
+			t.Logf("dial: %v", err)
+		}
+		return err == nil
+	})
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Errorf("close: %v", err)
@@ -124,6 +129,13 @@ func mustReply(t *testing.T, err error, codes ...string) {
 	}
 	t.Errorf("got code %s, want one of %v", reply.Code, codes)
 }
+
+// Where a command must not wait for a timeout, that is patient, which is far beyond
+// late, what a machine that is busy may take for something that is done at once.
+const (
+	late    = 10 * time.Second
+	patient = time.Minute
+)
 
 // timed runs f and fails the test when it took longer than limit.
 func timed(t *testing.T, limit time.Duration, f func() error) error {

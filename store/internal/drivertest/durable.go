@@ -93,7 +93,7 @@ func waitsTogether(t *testing.T, s setup) {
 // waits does what must not be undone with a replica that follows, and with one
 // that does not.
 func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testservers.Server) {
-	cfg.WaitReplicas, cfg.WaitTimeout = 1, 300*time.Millisecond
+	cfg.WaitReplicas, cfg.WaitTimeout = 1, time.Second
 	st := openStore(t, s.dial, cfg)
 	primary.Followed(t, replica)
 	tries := 0
@@ -127,7 +127,7 @@ func waits(t *testing.T, s setup, cfg store.Config, primary, replica *testserver
 	_, err = st.Passkeys.Add(t.Context(), store.NewPasskey{UserID: user.ID, CredentialID: []byte("c"), PublicKey: []byte("k")})
 	mustWork(t, "add passkey", err)
 	replica.Stall(t)
-	err = timed(t, 2*time.Second, func() error { return st.Sessions.Delete(t.Context(), again.Token) })
+	err = timed(t, 4*time.Second, func() error { return st.Sessions.Delete(t.Context(), again.Token) })
 	mustBe(t, err, store.ErrNotReplicated, store.ErrUnavailable)
 	reset, err := st.Tokens.Create(t.Context(), user.ID, store.PurposePasswordReset, 0)
 	mustWork(t, "create token", err)

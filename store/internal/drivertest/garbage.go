@@ -20,7 +20,7 @@ import (
 // what it may take longer on a machine that is busy.
 const (
 	patience = 300 * time.Millisecond
-	slack    = 2 * time.Second
+	slack    = late
 )
 
 // sick is a fake server that gives one wrong answer until it is cured.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/toriibench/toriibench/store"
 	"github.com/toriibench/toriibench/store/internal/testservers"
@@ -186,12 +185,12 @@ func refusesStrangers(t *testing.T, s setup) {
 		cfg, err := store.ConfigFromEnv(func(name string) (string, bool) {
 			value, ok := map[string]string{
 				"URLS": addr, "TLS_CA_FILE": c.ca, "TLS_CERT_FILE": c.cert, "TLS_KEY_FILE": c.key, "TLS_SERVER_NAME": c.server,
-				"DIAL_TIMEOUT": "1s",
+				"DIAL_TIMEOUT": "5s",
 			}[strings.TrimPrefix(name, store.EnvPrefix)]
 			return value, ok
 		})
 		mustWork(t, name, err)
-		err = timed(t, 5*time.Second, func() error { return s.use(t, cfg) })
+		err = timed(t, late, func() error { return s.use(t, cfg) })
 		if c.ok {
 			mustWork(t, name, err)
 		} else {

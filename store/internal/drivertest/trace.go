@@ -15,11 +15,13 @@ import (
 	"github.com/toriibench/toriibench/store/internal/testservers"
 )
 
-// hold is how long a fake server keeps somebody waiting, and felt how much of it
-// must show: the rest is for a machine that is late to begin.
+// hold is how long a fake server keeps somebody waiting. Where they begin to wait
+// after that has begun to count, it is queued, and felt is how much of it must show:
+// the rest is for a machine that is late to begin.
 const (
-	hold = 200 * time.Millisecond
-	felt = hold / 2
+	hold   = 200 * time.Millisecond
+	queued = 600 * time.Millisecond
+	felt   = queued / 2
 )
 
 // after is closed when d has passed.
@@ -112,10 +114,10 @@ func tracesQueue(t *testing.T, s setup, traits Traits) {
 			t.Errorf("a command that was never written: %+v", trace)
 		}
 	}
-	time.AfterFunc(hold, release)
+	time.AfterFunc(queued, release)
 	trace, err := traced(t, get(d, "k"))
 	if err != nil || trace.Commands != 1 || trace.Unseen != 0 || trace.Queue < felt {
-		t.Errorf("a command that waited for %s: %+v and %v", hold, trace, err)
+		t.Errorf("a command that waited for %s: %+v and %v", queued, trace, err)
 	}
 }
 
@@ -127,9 +129,9 @@ func tracesPipeline(t *testing.T, s setup, traits Traits) {
 	fake := testservers.NewFake(t, func(command []string) testservers.Reply {
 		r := values(command)
 		if !traits.Multiplexed {
-			r.Wait = after(hold)
+			r.Wait = after(queued)
 		} else if r.Wait = all; come.Add(1) == callers {
-			time.AfterFunc(hold, func() { close(all) })
+			time.AfterFunc(queued, func() { close(all) })
 		}
 		return r
 	})
@@ -147,11 +149,11 @@ func tracesPipeline(t *testing.T, s setup, traits Traits) {
 	wg.Wait()
 	slices.SortFunc(traces, func(a, b store.Trace) int { return int(a.Queue - b.Queue) })
 	for i, trace := range traces {
-		if trace.Wire < hold {
-			t.Errorf("caller %d: %s on the wire of a server that took %s", i, trace.Wire, hold)
+		if trace.Wire < queued {
+			t.Errorf("caller %d: %s on the wire of a server that took %s", i, trace.Wire, queued)
 		}
-		if !traits.Multiplexed && trace.Queue < time.Duration(i)*hold-felt {
-			t.Errorf("caller %d waited for %s in the queue, after %d callers of %s each", i, trace.Queue, i, hold)
+		if !traits.Multiplexed && trace.Queue < time.Duration(i)*queued-felt {
+			t.Errorf("caller %d waited for %s in the queue, after %d callers of %s each", i, trace.Queue, i, queued)
 		}
 	}
 }

@@ -120,10 +120,10 @@ func (s *Server) Errors(tb testing.TB) map[string]string {
 }
 
 // WaitFor waits until condition holds, and fails the test when it does not
-// within ten seconds.
+// within half a minute.
 func WaitFor(tb testing.TB, what string, condition func() bool) {
 	tb.Helper()
-	end := time.NewTimer(10 * time.Second)
+	end := time.NewTimer(30 * time.Second)
 	defer end.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -131,7 +131,7 @@ func WaitFor(tb testing.TB, what string, condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-end.C:
-			tb.Fatalf("waited ten seconds for %s", what)
+			tb.Fatalf("waited half a minute for %s", what)
 		}
 	}
 }
