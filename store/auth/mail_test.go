@@ -96,7 +96,7 @@ type unreplicated struct {
 func (d unreplicated) Eval(ctx context.Context, script *store.Script, keys []string, args ...string) ([]string, error) {
 	out, err := d.Driver.Eval(ctx, script, keys, args...)
 	if err == nil && script.Name == d.script {
-		err = store.Replicated(script.Name, 0, 1)
+		err = store.Replicated(script.Name, 0, 1, nil)
 	}
 	return out, err
 }
