@@ -36,12 +36,12 @@ func (s someoneElses) url() string { return "redis://:" + s.password + "@" + s.a
 // ask sends one inline command and returns the first line of the reply.
 func (s someoneElses) ask(t *testing.T, command string) string {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", s.address, time.Second)
+	conn, err := net.DialTimeout("tcp", s.address, 30*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	replies := bufio.NewReader(conn)

@@ -92,6 +92,7 @@ func drive(t *testing.T, s Scenario, env Env) (*Workload, *load.Result) {
 	var watching sync.WaitGroup
 	result, err := load.Run(t.Context(), load.Config{
 		Warmup: w.Warmup, Measure: w.Measure, Workers: w.Workers, Seed: env.Seed,
+		Timeout: 10 * time.Second, // A busy machine may stand still for one.
 		OnPhase: func(p load.Phase) {
 			if w.OnPhase != nil {
 				w.OnPhase(ctx, p)
