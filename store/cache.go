@@ -332,8 +332,12 @@ func (c *Cache) ttl() time.Duration {
 // The user's own copy goes first. It alone says what a user is, and an email's
 // entry only leads to it; so whatever becomes of the rest, nobody who comes by
 // the old email gets the user, and nobody gets the old copy. After an error call
-// it again: the cache may be in any state in between.
+// it again: the cache may be in any state in between. A u without UpdatedAt, which
+// would remove nothing, is an ErrInvalid; ForgetUser needs none.
 func (c *Cache) InvalidateUser(ctx context.Context, u User, previousEmails ...string) error {
+	if u.UpdatedAt.IsZero() {
+		return fmt.Errorf("invalidate cached user: %w", invalid("time of the last update is not set; set it, or call ForgetUser"))
+	}
 	return c.dropUser(ctx, u.ID, millis(u.UpdatedAt), append([]string{u.Email}, previousEmails...))
 }
 
@@ -393,5 +397,9 @@ func (c *Cache) Stats() CacheStats {
 
 // durationMillis rounds up, so that no life becomes 0, which servers refuse.
 func durationMillis(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Millisecond-1)/time.Millisecond), 10)
+	ms := d.Milliseconds()
+	if d > time.Duration(ms)*time.Millisecond {
+		ms++
+	}
+	return strconv.FormatInt(ms, 10)
 }

@@ -1,7 +1,10 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"testing"
 	"time"
 
@@ -187,4 +190,34 @@ func TestOddCostsOfAnEntryDoNoHarm(t *testing.T) {
 			t.Errorf("%s: found %t, %+v, error %v", odd, ok, got, err)
 		}
 	}
+}
+
+// A life may be as long as a Duration can say.
+func TestACopyMayLiveForEver(t *testing.T) {
+	s := openHealthy(t, memory.NewServer(nil))
+	cache := s.NewCache(origin{}, store.CacheOptions{})
+	for n, life := range []time.Duration{1, time.Millisecond, math.MaxInt64 - 1, math.MaxInt64} {
+		id := strconv.Itoa(n)
+		if err := cache.PutUser(t.Context(), row(id, id+emailA, 1), life); err != nil {
+			t.Errorf("for %d ns: %v", life, err)
+		}
+		if life < time.Hour {
+			continue
+		}
+		if got, ok, err := cache.User(t.Context(), id); err != nil || !ok || got.FromSource {
+			t.Errorf("for %d ns: found %t, from the source %t, %v", life, ok, got.FromSource, err)
+		}
+	}
+}
+
+// What has no time of update is older than every copy: its invalidation would do
+// nothing.
+func TestInvalidatingWithoutATimeIsRefused(t *testing.T) {
+	s := openHealthy(t, memory.NewServer(nil))
+	cache := s.NewCache(origin{row(user1, emailA, 7)}, store.CacheOptions{})
+	if err := cache.InvalidateUser(t.Context(), store.User{ID: user1, Email: emailA}); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("error is %v, want %v", err, store.ErrInvalid)
+	}
+	check(t, cache.InvalidateUser(t.Context(), row(user1, emailA, 7)))
+	check(t, cache.ForgetUser(t.Context(), user1, emailA))
 }

@@ -182,7 +182,8 @@ func locked[T any](ctx context.Context, d *driver, f func(*turn) T) (T, error) {
 	}
 	d.server.mu.Lock()
 	defer d.server.mu.Unlock()
-	return f(d.server.turnLocked()), nil
+	t := d.server.turnLocked()
+	return f(t), t.failed
 }
 
 // turnLocked begins a command: the clock stands still until it ends.
@@ -195,6 +196,8 @@ func (s *Server) turnLocked() *turn {
 type turn struct {
 	space map[string]entry
 	ms    int64
+	// failed is what a server would have ended the command with.
+	failed error
 }
 
 // find returns what lies under a key and has not expired.
@@ -220,6 +223,16 @@ func (t *turn) set(key, text string, expires int64) {
 		return
 	}
 	t.space[key] = entry{text: text, expires: expires}
+}
+
+// setFor is set for a life in milliseconds: SET with PX, which has no other lives
+// than those that are positive.
+func (t *turn) setFor(key, text string, life int64) {
+	if life <= 0 {
+		t.failed = store.ReplyError("run script", "ERR invalid expire time in 'set' command")
+		return
+	}
+	t.set(key, text, t.ms+life)
 }
 
 func (t *turn) unlink(key string) bool {

@@ -122,7 +122,7 @@ func cacheFill(t *turn, keys, args []string) []string {
 	if there, ok := t.version(keys[0]); ok && version < there {
 		return []string{"refused"}
 	}
-	t.set(keys[0], args[1], t.ms+number(args[2]))
+	t.setFor(keys[0], args[1], number(args[2]))
 	return []string{"ok"}
 }
 
@@ -134,7 +134,7 @@ func cacheDrop(t *turn, keys, args []string) []string {
 	if floor, ok := t.get(keys[1]); ok {
 		version = max(version, number(floor))
 	}
-	t.set(keys[1], text(version), t.ms+number(args[1]))
+	t.setFor(keys[1], text(version), number(args[1]))
 	return []string{"ok"}
 }
 

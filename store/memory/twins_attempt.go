@@ -102,7 +102,7 @@ func (t *turn) keep(keys, args []string, locks bool) (claim string) {
 		claim, _ = t.get(keys[3])
 	}
 	if claim != "" {
-		t.set(keys[2], "1", t.ms+number(args[5]))
+		t.setFor(keys[2], "1", number(args[5]))
 	}
 	if _, held := t.find(keys[2]); held {
 		t.expireAt(keys[0], t.ms+number(args[5]))
@@ -155,7 +155,7 @@ func attemptHold(t *turn, keys, args []string) []string {
 			t.expireAt(keys[0], last+number(args[2]))
 		}
 	case claimed:
-		t.set(keys[2], "1", t.ms+number(args[1]))
+		t.setFor(keys[2], "1", number(args[1]))
 		t.expireAt(keys[0], t.ms+number(args[1]))
 	}
 	if !claimed {

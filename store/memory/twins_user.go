@@ -102,9 +102,9 @@ func userCreate(t *turn, keys, args []string) []string {
 		state: "p", who: args[0], nonce: args[1], created: t.ms, updated: t.ms,
 		verified: args[3], locked: "-", json: args[4],
 	}
-	t.set(keys[0], u.String(), t.ms+number(args[2]))
+	t.setFor(keys[0], u.String(), number(args[2]))
 	if args[5] != "" {
-		t.set(keys[1], args[5], t.ms+number(args[2]))
+		t.setFor(keys[1], args[5], number(args[2]))
 	}
 	return []string{"ok", u.String()}
 }
