@@ -100,7 +100,8 @@ func (e *engine) scan(ctx context.Context, op string, page func(keys []string) e
 
 // DeleteAll removes every key under the prefix, cached copies and the schema
 // marker included, and returns how many there were. It is for tests and for
-// cleaning up after a run. Keys that are written meanwhile may stay.
+// cleaning up after a run. Keys that are written meanwhile may stay. A Trace does
+// not count what it does at the same time.
 func (s *RedisStorage) DeleteAll(ctx context.Context) (int64, error) {
 	const op = "delete all"
 	var total int64
@@ -124,7 +125,8 @@ func (e *engine) unlink(ctx context.Context, keys []string) (int64, error) {
 		groups[tag] = append(groups[tag], key)
 	}
 	counts := make(chan int64, len(groups))
-	g, ctx := errgroup.WithContext(ctx)
+	// A Trace belongs to one goroutine.
+	g, ctx := errgroup.WithContext(WithTrace(ctx, nil))
 	g.SetLimit(maxUnlinks)
 	for _, group := range groups {
 		g.Go(func() error {

@@ -113,3 +113,25 @@ func TestASharedLoadIsInNobodysTrace(t *testing.T) {
 		t.Errorf("a driver that does not count has counted %d retries", n)
 	}
 }
+
+// What is removed on many slots at once must not write to one Trace.
+func TestDeleteAllIsInNobodysTrace(t *testing.T) {
+	server := memory.NewServer(time.Now)
+	s, err := store.Open(t.Context(), store.Config{URLs: []string{"memory"}, ClusterMode: true},
+		func(ctx context.Context, cfg store.Config) (store.Driver, error) {
+			d, err := server.Dial(ctx, cfg)
+			return noting{d}, err
+		})
+	check(t, err)
+	for _, email := range []string{emailA, emailB, emailC} {
+		_, err := s.Users.Create(t.Context(), store.NewUser{Email: email})
+		check(t, err)
+	}
+	var trace store.Trace
+	if n, err := s.DeleteAll(store.WithTrace(t.Context(), &trace)); n != 6 || err != nil {
+		t.Errorf("%d keys removed, %v", n, err)
+	}
+	if trace != (store.Trace{}) {
+		t.Errorf("got %+v", trace)
+	}
+}
