@@ -37,7 +37,8 @@ var (
 	// replicas have it: a failover may undo it. It is also an ErrUnavailable. What
 	// may be done twice, such as a log-out or a change of a password, may be repeated
 	// and waits again; what was used up or taken by it is found so, and its
-	// repetition fails.
+	// repetition fails. After a creation or an addition, which may have stopped
+	// halfway, read what is there first.
 	ErrNotReplicated = fmt.Errorf("not acknowledged by enough replicas: %w", ErrUnavailable)
 	// ErrOutOfMemory: the server has reached maxmemory and refused the write,
 	// which did not happen. It is also an ErrUnavailable.
