@@ -41,7 +41,7 @@ func checkRequired(what, text string) error {
 func checkTime(what string, t time.Time) error {
 	// In seconds: the milliseconds of a far time overflow.
 	if sec := t.Unix(); sec < -maxMillis/1000 || sec > maxMillis/1000 {
-		return invalid("%s lies outside the years -4097 to 9999", what)
+		return invalid("%s lies outside the years -6059 to 9999", what)
 	}
 	return nil
 }
@@ -78,6 +78,10 @@ func checkSession(s Session, now time.Time) error {
 	}
 	if s.CreatedAt.UnixMilli() < 0 {
 		return invalid("time of creation lies before 1970")
+	}
+	// A refresh moves the last update, which begins there, on: there must be room.
+	if s.CreatedAt.Sub(now) > MaxSessionLifetime {
+		return invalid("time of creation is %s, more than %s from now", s.CreatedAt.Format(time.RFC3339), MaxSessionLifetime)
 	}
 	if s.ExpiresAt.Sub(now) > MaxSessionLifetime {
 		return invalid("session ends at %s, more than %s from now", s.ExpiresAt.Format(time.RFC3339), MaxSessionLifetime)

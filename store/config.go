@@ -35,8 +35,8 @@ const maxConnections = 1 << 16
 // maxPrefix bounds the key prefix, which is paid for with every key.
 const maxPrefix = 64
 
-// ReadFrom says which servers answer reads: the driver's Get, and so what only
-// looks something up. Scripts, and with them everything that writes, always go
+// ReadFrom says which servers answer reads: the driver's Get and Lookup, and so what
+// only looks something up. Scripts, and with them everything that writes, always go
 // to the primary, and so do the reads that decide what is written.
 //
 // A replica follows its primary with a delay that nothing bounds. It may miss a
@@ -112,8 +112,8 @@ type Config struct {
 	Connections int
 	// ReadRetries is how often the client library may send a read again, at
 	// once, after a failure that it deems passing: 0, the default, to
-	// MaxReadRetries. Reads are the driver's Get; writes and scripts are never
-	// repeated, because one that failed may have been done.
+	// MaxReadRetries. Reads are the driver's Get and Lookup; writes and scripts are
+	// never repeated, because one that failed may have been done.
 	ReadRetries int
 	// WaitReplicas is how many replicas must have a write that a failover may not
 	// undo before it counts as done: a log-out, a deletion, a secure token that was

@@ -10,8 +10,9 @@ import (
 type Driver interface {
 	// Get reads string keys in one round trip (MGET). All keys lie in one
 	// cluster slot. The i-th value belongs to the i-th key; a missing key gives
-	// "" (the store never writes an empty value). It alone may ask a replica, as
-	// far as Config.ReadFrom and PrimaryReads allow it.
+	// "" (the store never writes an empty value). It and Lookup alone may ask a
+	// replica, as far as Config.ReadFrom and PrimaryReads allow it, and may be
+	// repeated by the client library, as far as Config.ReadRetries allows it.
 	Get(ctx context.Context, keys ...string) ([]string, error)
 	// Lookup reads the string under key and then a field of the hash under
 	// another key, in one round trip (GET and HGET, not atomic together). Both

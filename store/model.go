@@ -88,7 +88,8 @@ type NewSession struct {
 	// ExpiresAt is now + DefaultSessionLifetime when zero. A past one is
 	// accepted: the session is then simply absent.
 	ExpiresAt time.Time
-	// CreatedAt is now when zero.
+	// CreatedAt is now when zero. It lies after 1970, and MaxSessionLifetime ahead at
+	// most.
 	CreatedAt time.Time
 }
 

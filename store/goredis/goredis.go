@@ -7,10 +7,10 @@
 //     than 0. CLIENT SETINFO and CLIENT MAINT_NOTIFICATIONS, which a Redis 7.0
 //     answers with errors, are off.
 //   - Retries: none, neither of commands (MaxRetries -1) nor of dials, unless
-//     Config.ReadRetries allows them for Get. A script that timed out may have
-//     run, and a hidden retry would be measured as one slow command. A
-//     cluster's MOVED, ASK and READONLY are followed three times: there the
-//     server has refused the command. Each is counted.
+//     Config.ReadRetries allows them for Get and Lookup. A script that timed
+//     out may have run, and a hidden retry would be measured as one slow
+//     command. A cluster's MOVED, ASK and READONLY are followed three times:
+//     there the server has refused the command. Each is counted.
 //   - Timeouts: a command ends at its context's deadline, or after
 //     Config.Timeout when that is nearer, and its connection is closed. While a
 //     command waits for its reply, a context that is canceled before its

@@ -289,13 +289,16 @@ func absurdLifetimes(h *harness) {
 		_, err := h.Sessions.Refresh(h.Context(), s.Token, d)
 		h.want(err, store.ErrInvalid)
 	}
-	for _, end := range []time.Time{
+	for _, far := range []time.Time{
 		time.Now().Add(store.MaxSessionLifetime + time.Hour),
+		time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC),
 		time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC),
 		time.Date(1<<20, 1, 1, 0, 0, 0, 0, time.UTC),
 		time.Unix(1<<62, 0),
 	} {
-		_, err := h.Sessions.Create(h.Context(), store.NewSession{UserID: u.ID, ExpiresAt: end})
+		_, err := h.Sessions.Create(h.Context(), store.NewSession{UserID: u.ID, ExpiresAt: far})
+		h.want(err, store.ErrInvalid)
+		_, err = h.Sessions.Create(h.Context(), store.NewSession{UserID: u.ID, CreatedAt: far})
 		h.want(err, store.ErrInvalid)
 	}
 	h.wantSession(s)

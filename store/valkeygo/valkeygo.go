@@ -7,10 +7,10 @@
 //     than 0, in one pipeline. CLIENT SETINFO is off, CLIENT TRACKING is unless
 //     Config.ClientCacheSize asks for it, and so is the search for a cluster on a
 //     standalone server (CLUSTER SLOTS).
-//   - Retries: none, unless Config.ReadRetries allows them for Get. By itself
-//     the library repeats reads until their deadline, and scripts never. A
-//     cluster's MOVED and ASK are followed three times: there the server has
-//     refused the command. Each is counted.
+//   - Retries: none, unless Config.ReadRetries allows them for Get and Lookup.
+//     By itself the library repeats reads until their deadline, and scripts
+//     never. A cluster's MOVED and ASK are followed three times: there the
+//     server has refused the command. Each is counted.
 //   - Timeouts: a command ends with its context at once, and its connection
 //     lives on. A connection that receives nothing for a second is tried with a
 //     PING, and closed when that takes longer than Config.Timeout; everything
