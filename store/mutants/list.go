@@ -121,7 +121,7 @@ func revokeInSteps() mutant {
 				file: "sessions.go", old: "out, err := s.eval(ctx, op, scriptSessionCreate, s.both(userTag(session.UserID)),",
 				new: `keys := s.both(userTag(session.UserID))
 	if _, err := s.eval(ctx, op, scriptSessionCreate, keys,
-		userCheck(session.UserID), sessionMember(session.Token), millis(session.ExpiresAt), s.codec.encode(session)); err != nil {
+		userCheck(session.UserID), sessionMember(session.Token), millis(session.ExpiresAt), s.codec.encode(session), strconv.Itoa(s.config.MaxSessions)); err != nil {
 		return Session{}, err
 	}
 	keys[1] += "x"
