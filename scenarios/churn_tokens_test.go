@@ -128,7 +128,7 @@ func TestAFaultyTokenIsFound(t *testing.T) {
 			if token != "" {
 				return next.Eval(ctx, s, keys, args...)
 			}
-			return []string{"ok", "1 4102444800000 1767225600000 1767225600001 magic_link", user}, err
+			return []string{"ok", "1 4102444800000 1767225600000 1767225600001 magic_link nonce", user}, err
 		},
 	}
 	for what, fault := range faults {
