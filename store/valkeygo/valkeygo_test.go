@@ -47,9 +47,16 @@ func TestConformanceInJSON(t *testing.T) {
 }
 
 func TestConformance(t *testing.T) {
+	// Beside each other: much of the time each waits for its servers.
 	for _, engine := range testservers.Engines() {
-		t.Run(engine, func(t *testing.T) { drivertest.Conform(t, engine, valkeygo.Dial) })
-		t.Run(engine+" cluster", func(t *testing.T) { drivertest.ConformCluster(t, engine, valkeygo.Dial) })
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			drivertest.Conform(t, engine, valkeygo.Dial)
+		})
+		t.Run(engine+" cluster", func(t *testing.T) {
+			t.Parallel()
+			drivertest.ConformCluster(t, engine, valkeygo.Dial)
+		})
 	}
 }
 
