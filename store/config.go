@@ -119,8 +119,9 @@ type Config struct {
 	// undo before it counts as done: a log-out, a deletion, a secure token that was
 	// used, a password, a claim to an email (Script.Durable tells which). 0, the
 	// default, waits for none. Such a write then ends with WAIT on its connection,
-	// which takes a round trip to the replica more, and is an ErrNotReplicated when
-	// there are too few within WaitTimeout. It narrows the window and does not close
+	// which takes a round trip to the replica more, about as long again where that is
+	// near (docs/performance.md), and is an ErrNotReplicated when there are too few
+	// within WaitTimeout. It narrows the window and does not close
 	// it: a replica that has not the write may still be elected.
 	WaitReplicas int
 	// WaitTimeout bounds that wait: a millisecond to less than Timeout. 0 means
