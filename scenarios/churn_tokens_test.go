@@ -56,6 +56,7 @@ func follow(t *testing.T, c *churn, n int) (planned, done [churnKinds]int) {
 }
 
 func TestTokensAreVerifiedAndRefusedAsPlanned(t *testing.T) {
+	t.Parallel()
 	const n = 30_000
 	c, w := tokensAlone(t, &sabotage{})
 	planned, done := follow(t, c, n)

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"flag"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,9 +18,22 @@ import (
 	"github.com/toriibench/toriibench/store/memory"
 )
 
+// TestMain lets more of the short tests run beside each other than there are
+// processors: they wait more than they work.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+}
+
 var inMemory = store.Config{URLs: []string{"memory"}}
 
 func TestEveryScenarioKeepsItsInvariantsOnACorrectStore(t *testing.T) {
+	t.Parallel()
 	for _, s := range All() {
 		t.Run(s.Name, func(t *testing.T) {
 			env := short(open(t, inMemory, memory.Dial))
@@ -71,6 +85,7 @@ func TestAProfileHasAllItsOperations(t *testing.T) {
 }
 
 func TestTheSameSeedOffersTheSameOperations(t *testing.T) {
+	t.Parallel()
 	stream := func(s Scenario, seed uint64) []load.Op {
 		env := short(open(t, inMemory, memory.Dial))
 		env.Seed = seed
@@ -103,6 +118,7 @@ func TestTheSameSeedOffersTheSameOperations(t *testing.T) {
 }
 
 func TestALoggedOutSessionThatIsStillServedIsFound(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	once := map[string]string{}
 	// A reader that remembers each session and never forgets it.
@@ -126,6 +142,7 @@ func TestALoggedOutSessionThatIsStillServedIsFound(t *testing.T) {
 }
 
 func TestASessionThatIsMissingInTheListIsFound(t *testing.T) {
+	t.Parallel()
 	var n atomic.Int64
 	// A store that forgets one session in every tenth list.
 	forgetful := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
@@ -142,6 +159,7 @@ func TestASessionThatIsMissingInTheListIsFound(t *testing.T) {
 }
 
 func TestALostSessionIsFound(t *testing.T) {
+	t.Parallel()
 	var reads atomic.Int64
 	amnesia := &sabotage{look: func(next store.Driver, ctx context.Context, key, hash, field string) (string, string, error) {
 		user, session, err := next.Lookup(ctx, key, hash, field)
@@ -161,6 +179,7 @@ func TestALostSessionIsFound(t *testing.T) {
 }
 
 func TestAStaleCachedUserIsFound(t *testing.T) {
+	t.Parallel()
 	deaf := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
 		if s.Name == "cache_drop" {
 			return []string{"OK"}, nil
@@ -174,6 +193,7 @@ func TestAStaleCachedUserIsFound(t *testing.T) {
 }
 
 func TestAnExpiredSessionThatIsStillServedIsFound(t *testing.T) {
+	t.Parallel()
 	// A store whose sessions outlive what was asked for by 300 ms.
 	late := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
 		if s.Name == "session_create" {
@@ -188,6 +208,7 @@ func TestAnExpiredSessionThatIsStillServedIsFound(t *testing.T) {
 }
 
 func TestASessionThatDiesTooEarlyIsFound(t *testing.T) {
+	t.Parallel()
 	early := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
 		if s.Name == "session_create" {
 			args[2], args[3] = later(args[2], -150), endingLater(args[3], -150)
@@ -201,6 +222,7 @@ func TestASessionThatDiesTooEarlyIsFound(t *testing.T) {
 }
 
 func TestARefreshThatDropsTheTTLIsFound(t *testing.T) {
+	t.Parallel()
 	immortal := &sabotage{eval: func(next store.Driver, ctx context.Context, s *store.Script, keys, args []string) ([]string, error) {
 		out, err := next.Eval(ctx, s, keys, args...)
 		if s.Name == "session_refresh" && err == nil {

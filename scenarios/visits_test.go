@@ -41,6 +41,7 @@ func planned(t *testing.T, s Scenario, env Env) (*Workload, []load.Op) {
 }
 
 func TestEveryScenarioKeepsItsInvariantsInVisits(t *testing.T) {
+	t.Parallel()
 	for _, s := range All() {
 		t.Run(s.Name, func(t *testing.T) {
 			env := inVisits(short(open(t, inMemory, memory.Dial)))

@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"errors"
+	"flag"
 	"strings"
 	"testing"
 
@@ -9,6 +10,18 @@ import (
 	"github.com/toriibench/toriibench/store/memory"
 	"github.com/toriibench/toriibench/store/storetest"
 )
+
+// TestMain lets more of the short tests run beside each other than there are
+// processors: they wait more than they work.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+}
 
 func open(t *testing.T) *store.RedisStorage {
 	t.Helper()
@@ -21,6 +34,7 @@ func open(t *testing.T) *store.RedisStorage {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	opts := storetest.Options{Broken: broken}
 	if !testing.Short() {
 		opts.Emails = 100_000
@@ -29,6 +43,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceInJSON(t *testing.T) {
+	t.Parallel()
 	inJSON := func(t *testing.T) *store.RedisStorage {
 		t.Helper()
 		cfg := store.Config{URLs: []string{"memory"}, SessionFormat: store.SessionJSON}

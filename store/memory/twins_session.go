@@ -18,14 +18,14 @@ import (
 const compactHead = 13
 
 // documentForm is what they read of JSON.
-const documentForm = `^\{"times":\[(\d+),(\d+),(-?\d+)\],"expires_at":"[^"]*","updated_at":"[^"]*"(,(?s:.+))$`
+var documentForm = regexp.MustCompile(`^\{"times":\[(\d+),(\d+),(-?\d+)\],"expires_at":"[^"]*","updated_at":"[^"]*"(,(?s:.+))$`)
 
 // sessionTimes is session_times of the Lua prelude.
 func sessionTimes(raw string) (expires, updated int64, ok bool) {
 	if strings.HasPrefix(raw, "\x02") && len(raw) > compactHead {
 		return time48(raw[1:]), time48(raw[7:]), true
 	}
-	parts := regexp.MustCompile(documentForm).FindStringSubmatch(raw)
+	parts := documentForm.FindStringSubmatch(raw)
 	if parts == nil {
 		return 0, 0, false
 	}
@@ -43,7 +43,7 @@ func sessionMoved(raw string, expires, updated int64) string {
 		head = append(head, binary.BigEndian.AppendUint64(nil, uint64(updated))[2:]...)
 		return raw[:1] + string(head) + raw[compactHead:]
 	}
-	parts := regexp.MustCompile(documentForm).FindStringSubmatch(raw)
+	parts := documentForm.FindStringSubmatch(raw)
 	return fmt.Sprintf(`{"times":[%d,%d,%s],"expires_at":"%s","updated_at":"%s"%s`,
 		expires, updated, parts[3], rfc3339(expires), rfc3339(updated), parts[4])
 }
