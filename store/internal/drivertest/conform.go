@@ -2,6 +2,8 @@ package drivertest
 
 import (
 	"fmt"
+	"os"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,13 +17,25 @@ import (
 // each operation of the store is tried.
 const stallTimeout = 50 * time.Millisecond
 
+// envRounds names a variable that holds another number of rounds.
+const envRounds = "TORIIBENCH_TEST_ROUNDS"
+
 // rounds is how often the suite repeats its concurrent cases on a real server: a
 // few times where each takes long.
-func rounds() int {
+func rounds(tb testing.TB) int {
+	tb.Helper()
 	if racing {
 		return 5
 	}
-	return 200
+	word := os.Getenv(envRounds)
+	if word == "" {
+		return 200
+	}
+	n, err := strconv.Atoi(word)
+	if err != nil || n < 1 {
+		tb.Fatalf("%s=%s: want a number of rounds, at least 1", envRounds, word)
+	}
+	return n
 }
 
 // Conform runs the store's conformance suite on a standalone server.
@@ -30,7 +44,7 @@ func Conform(t *testing.T, engine string, dial store.Dial) {
 	server := testservers.Start(t, engine)
 	open := opener(dial, store.Config{URLs: []string{server.URL()}})
 	storetest.Run(t, open, storetest.Options{
-		Rounds: rounds(),
+		Rounds: rounds(t),
 		Broken: func(t *testing.T) *store.RedisStorage {
 			t.Helper()
 			doomed := testservers.Start(t, engine)
@@ -68,7 +82,7 @@ func ConformCluster(t *testing.T, engine string, dial store.Dial) {
 	t.Helper()
 	nodes := testservers.Cluster(t, engine)
 	storetest.Run(t, opener(dial, store.Config{URLs: seeds(nodes), ClusterMode: true}), storetest.Options{
-		Rounds: rounds(),
+		Rounds: rounds(t),
 		Broken: func(t *testing.T) *store.RedisStorage {
 			t.Helper()
 			doomed := testservers.Cluster(t, engine)
