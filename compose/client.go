@@ -3,6 +3,7 @@ package compose
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,10 +24,36 @@ const (
 	askTimeout = 2 * time.Second
 )
 
-// waitReady returns when the server at rawURL answers PING. A refused
+// contact is how one server is reached.
+type contact struct {
+	// url has the user and the password.
+	url string
+	// tls is for a server whose certificate the system does not know; nil else.
+	tls *tls.Config
+}
+
+// at is a server that needs no more than a URL.
+func at(rawURL string) contact { return contact{url: rawURL} }
+
+// String is the URL without the password.
+func (c contact) String() string { return redact(c.url) }
+
+// GoString keeps the password out of %#v.
+func (c contact) GoString() string { return c.String() }
+
+// options are those for one connection that tries once.
+func (c contact) options() (*redis.Options, error) {
+	opts, err := clientOptions(c.url)
+	if err == nil && c.tls != nil {
+		opts.TLSConfig = c.tls
+	}
+	return opts, err
+}
+
+// waitReady returns when the server answers PING. A refused
 // connection and LOADING mean not yet; an answer that waiting cannot change,
 // such as a wrong password, ends it.
-func waitReady(ctx context.Context, rawURL string) error {
+func waitReady(ctx context.Context, c contact) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	tick := time.NewTicker(readyPoll)
@@ -34,7 +61,7 @@ func waitReady(ctx context.Context, rawURL string) error {
 	end, _ := ctx.Deadline()
 	var last error
 	for {
-		err := ping(ctx, rawURL)
+		err := ping(ctx, c)
 		if err == nil || final(err) {
 			return err
 		}
@@ -45,7 +72,7 @@ func waitReady(ctx context.Context, rawURL string) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w; its last answer: %w", redact(rawURL), ctx.Err(), last)
+			return fmt.Errorf("wait for %s: %w; its last answer: %w", c, ctx.Err(), last)
 		}
 	}
 }
@@ -66,10 +93,10 @@ func final(err error) bool {
 
 // ping asks once whether the server answers. It dials by itself first, because
 // the client library writes a log line for each connection that is refused.
-func ping(ctx context.Context, rawURL string) error {
+func ping(ctx context.Context, c contact) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	opts, err := clientOptions(rawURL)
+	opts, err := c.options()
 	if err != nil {
 		return err
 	}
@@ -78,7 +105,7 @@ func ping(ctx context.Context, rawURL string) error {
 	}
 	client := redis.NewClient(opts)
 	if err := client.Ping(ctx).Err(); err != nil {
-		return errors.Join(fmt.Errorf("ping %s: %w", redact(rawURL), err), client.Close())
+		return errors.Join(fmt.Errorf("ping %s: %w", c, err), client.Close())
 	}
 	return client.Close()
 }
@@ -96,10 +123,10 @@ func knock(ctx context.Context, network, addr string) error {
 	return conn.Close()
 }
 
-// serverInfo asks the server at rawURL for INFO fields as key and value.
-func serverInfo(ctx context.Context, rawURL string, sections ...string) (map[string]string, error) {
+// serverInfo asks a server for INFO fields as key and value.
+func serverInfo(ctx context.Context, c contact, sections ...string) (map[string]string, error) {
 	var text string
-	err := once(ctx, rawURL, "INFO", func(ctx context.Context, client *redis.Client) (err error) {
+	err := once(ctx, c, "INFO", func(ctx context.Context, client *redis.Client) (err error) {
 		text, err = client.Info(ctx, sections...).Result()
 		return err
 	})
@@ -109,18 +136,18 @@ func serverInfo(ctx context.Context, rawURL string, sections ...string) (map[str
 	return parseInfo(text), nil
 }
 
-// resetStats sets the counters of the server at rawURL back to 0.
-func resetStats(ctx context.Context, rawURL string) error {
-	return once(ctx, rawURL, "CONFIG RESETSTAT", func(ctx context.Context, client *redis.Client) error {
+// resetStats sets the counters of a server back to 0.
+func resetStats(ctx context.Context, c contact) error {
+	return once(ctx, c, "CONFIG RESETSTAT", func(ctx context.Context, client *redis.Client) error {
 		return client.ConfigResetStat(ctx).Err()
 	})
 }
 
-// once asks the server at rawURL one thing, called what, on a connection of its own.
-func once(ctx context.Context, rawURL, what string, ask func(context.Context, *redis.Client) error) error {
+// once asks a server one thing, called what, on a connection of its own.
+func once(ctx context.Context, c contact, what string, f func(context.Context, *redis.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	opts, err := clientOptions(rawURL)
+	opts, err := c.options()
 	if err != nil {
 		return err
 	}
@@ -128,10 +155,25 @@ func once(ctx context.Context, rawURL, what string, ask func(context.Context, *r
 		return err
 	}
 	client := redis.NewClient(opts)
-	if err := ask(ctx, client); err != nil {
-		return errors.Join(fmt.Errorf("ask %s for %s: %w", redact(rawURL), what, err), client.Close())
+	if err := f(ctx, client); err != nil {
+		return errors.Join(fmt.Errorf("ask %s for %s: %w", c, what, err), client.Close())
 	}
 	return client.Close()
+}
+
+// ask runs one command on a server and returns its reply as the client
+// library has it.
+func ask(ctx context.Context, c contact, words ...string) (reply any, err error) {
+	args := make([]any, len(words))
+	for i, w := range words {
+		args[i] = w
+	}
+	what := strings.Join(words[:min(2, len(words))], " ")
+	err = once(ctx, c, what, func(ctx context.Context, client *redis.Client) (err error) {
+		reply, err = client.Do(ctx, args...).Result()
+		return err
+	})
+	return reply, err
 }
 
 // parseInfo reads INFO's lines of key:value; section titles and blank lines

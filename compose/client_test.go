@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,25 +51,25 @@ func TestWaitReady(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		err = waitReady(ctx, localURL(port))
+		err = waitReady(ctx, at("redis://127.0.0.1:"+strconv.Itoa(port)))
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("got %v, want the deadline and the refusal", err)
 		}
 	})
 	t.Run("LOADING is waited for", func(t *testing.T) {
 		url := answer(t, "-LOADING server is loading the dataset in memory\r\n", "+PONG\r\n")
-		if err := waitReady(t.Context(), url); err != nil {
+		if err := waitReady(t.Context(), at(url)); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("a wrong password is not waited for", func(t *testing.T) {
 		url := answer(t, "-NOAUTH Authentication required.\r\n")
-		if err := waitReady(t.Context(), url); err == nil || !strings.Contains(err.Error(), "NOAUTH") {
+		if err := waitReady(t.Context(), at(url)); err == nil || !strings.Contains(err.Error(), "NOAUTH") {
 			t.Errorf("got %v, want NOAUTH", err)
 		}
 	})
 	t.Run("a broken URL is not waited for and does not show", func(t *testing.T) {
-		err := waitReady(t.Context(), "redis://u:hunter2@host:port")
+		err := waitReady(t.Context(), at("redis://u:hunter2@host:port"))
 		var invalid *invalidURLError
 		if !errors.As(err, &invalid) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("got %v", err)
@@ -96,7 +97,7 @@ func answer(t *testing.T, answers ...string) (url string) {
 			}
 		}
 	}()
-	return localURL(l.Addr().(*net.TCPAddr).Port)
+	return "redis://127.0.0.1:" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // reply serves one connection and says whether it got to a PING.

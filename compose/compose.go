@@ -6,6 +6,7 @@ package compose
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,9 @@ type Options struct {
 	Image string
 	// Offline forbids to download a server that is not there yet.
 	Offline bool
+	// Rules are what the clients' user of a topology with ACL may do, in the words
+	// of ACL SETUSER, without a password.
+	Rules string
 	// CPUs are the processors, numbered as the system does, that the server may
 	// run on; empty means all that this program may (native on Linux, docker).
 	CPUs []int
@@ -60,8 +64,11 @@ func (o Options) log() io.Writer {
 type Topology struct {
 	Target   Target
 	Provider string
-	// URLs are how to reach it: one for standalone, seeds for a cluster.
+	// URLs are how to reach it: the primary, the nodes of a cluster, or the
+	// sentinels.
 	URLs []string
+	// Access is what a client needs besides.
+	Access Access
 	// Engine and Version are what the server said of itself, for example
 	// "valkey" and "8.1.1".
 	Engine, Version string
@@ -69,7 +76,8 @@ type Topology struct {
 	// path or an image with its digest.
 	Origin string
 
-	nodes []node
+	nodes     []node
+	sentinels int // the last of nodes are sentinels
 
 	died    chan struct{} // closed by watch at the first death
 	dead    sync.Once     // guards died
@@ -80,6 +88,29 @@ type Topology struct {
 	closed   bool
 	closeErr error
 }
+
+// Access is what a client needs beside the URLs. Zero fields are not needed.
+type Access struct {
+	// Username and Password are those of the client's user.
+	Username, Password string
+	// MasterName is what the sentinels call the primary; URLs are the sentinels
+	// then, which have users of their own.
+	MasterName                         string
+	SentinelUsername, SentinelPassword string
+	// Cluster says that the servers are nodes of a cluster.
+	Cluster bool
+	// Replicas are the addresses, host:port, of replicas that stay what they are.
+	Replicas []string
+	// TLS trusts the topology's own authority, and has a certificate for the
+	// client where the servers want one.
+	TLS *tls.Config
+}
+
+// GoString keeps the password out of %#v.
+func (a Access) GoString() string { return "compose.Access(user " + a.Username + ")" }
+
+// String does so for the rest.
+func (a Access) String() string { return a.GoString() }
 
 // node is one server of a topology.
 type node interface {
@@ -137,10 +168,7 @@ func (t *Topology) Close(ctx context.Context) error {
 	}
 	t.closed = true
 	close(t.closing)
-	errs := make([]error, 0, len(t.nodes)+len(t.onClose))
-	for _, n := range t.nodes {
-		errs = append(errs, n.close(ctx))
-	}
+	errs := []error{closeAll(ctx, t.nodes)}
 	for _, f := range t.onClose {
 		errs = append(errs, f(ctx))
 	}
@@ -164,21 +192,34 @@ func (t *Topology) Err() error {
 	return errors.Join(errs...)
 }
 
-// Info asks server 0 for its INFO fields; no section means the server's
-// default ones.
+// Info asks the server for its INFO fields; no section means the server's
+// default ones. Of a topology of several servers it asks those that are primaries
+// now, and see [sumInfo] for what becomes of their answers.
 func (t *Topology) Info(ctx context.Context, sections ...string) (map[string]string, error) {
-	n, err := t.node(0)
-	if err != nil {
-		return nil, err
+	if len(t.nodes) == 1 {
+		return t.nodes[0].info(ctx, sections...)
 	}
-	return n.info(ctx, sections...)
+	var primaries []map[string]string
+	for _, n := range t.data() {
+		info, err := n.info(ctx, append([]string{"replication"}, sections...)...)
+		if err != nil {
+			return nil, err
+		}
+		if info["role"] == "master" {
+			primaries = append(primaries, info)
+		}
+	}
+	if len(primaries) == 0 {
+		return nil, fmt.Errorf("ask %s for INFO: none of its servers is a primary", t.Target)
+	}
+	return sumInfo(primaries), nil
 }
 
 // ResetStats sets the counters of INFO back to 0 on every server (CONFIG
 // RESETSTAT). A server that somebody else runs is left alone: that is an error.
 func (t *Topology) ResetStats(ctx context.Context) error {
 	var errs []error
-	for _, n := range t.nodes {
+	for _, n := range t.data() {
 		errs = append(errs, n.resetStats(ctx))
 	}
 	return errors.Join(errs...)
@@ -193,6 +234,9 @@ func (t *Topology) KillNode(ctx context.Context, i int) error {
 	}
 	return n.kill(ctx)
 }
+
+// data are the servers that are no sentinels.
+func (t *Topology) data() []node { return t.nodes[:len(t.nodes)-t.sentinels] }
 
 // node returns server i or says how many there are.
 func (t *Topology) node(i int) (node, error) {

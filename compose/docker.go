@@ -32,9 +32,20 @@ type dockerProvider struct{}
 // Name is "docker".
 func (dockerProvider) Name() string { return "docker" }
 
+// containable says whether a container can serve t, or why not.
+func containable(t Target) error {
+	if err := t.Startable(); err != nil {
+		return err
+	}
+	if t.Topology != Standalone || len(t.Options) > 0 {
+		return fmt.Errorf("start %s: %w in containers: take --provider native", t, ErrNotSupported)
+	}
+	return nil
+}
+
 // Check says whether an engine answers that has the image for t.
 func (dockerProvider) Check(ctx context.Context, t Target) error {
-	if err := t.Startable(); err != nil {
+	if err := containable(t); err != nil {
 		return err
 	}
 	eng, err := openEngine(ctx)
@@ -50,7 +61,7 @@ func (dockerProvider) Check(ctx context.Context, t Target) error {
 
 // Start starts t in a container.
 func (dockerProvider) Start(ctx context.Context, t Target, opts Options) (*Topology, error) {
-	if err := t.Startable(); err != nil {
+	if err := containable(t); err != nil {
 		return nil, err
 	}
 	if err := checkArgs(opts.Args); err != nil {

@@ -223,10 +223,10 @@ func (e *engine) logTail(ctx context.Context, id string) string {
 }
 
 // processTitle asks a server for the template of its process title.
-func processTitle(ctx context.Context, rawURL string) (string, error) {
+func processTitle(ctx context.Context, c contact) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	opts, err := clientOptions(rawURL)
+	opts, err := c.options()
 	if err != nil {
 		return "", err
 	}
@@ -234,7 +234,7 @@ func processTitle(ctx context.Context, rawURL string) (string, error) {
 	const key = "proc-title-template"
 	values, err := rdb.ConfigGet(ctx, key).Result()
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("ask %s for its process title: %w", redact(rawURL), err), rdb.Close())
+		return "", errors.Join(fmt.Errorf("ask %s for its process title: %w", c, err), rdb.Close())
 	}
 	return values[key], rdb.Close()
 }

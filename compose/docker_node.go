@@ -118,7 +118,7 @@ func (n *containerNode) prove(ctx context.Context, title string) error {
 	err := n.awaitAnswer(ctx)
 	if err == nil {
 		var found string
-		if found, err = processTitle(ctx, n.rawURL); err == nil && found == title {
+		if found, err = processTitle(ctx, at(n.rawURL)); err == nil && found == title {
 			return nil
 		}
 		if err == nil {
@@ -134,7 +134,7 @@ func (n *containerNode) awaitAnswer(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answer := make(chan error, 1)
-	go func() { answer <- waitReady(ctx, n.rawURL) }()
+	go func() { answer <- waitReady(ctx, at(n.rawURL)) }()
 	select {
 	case err := <-answer:
 		return err
@@ -175,12 +175,12 @@ func portTaken(cause error) bool {
 }
 
 // resetStats is part of node.
-func (n *containerNode) resetStats(ctx context.Context) error { return resetStats(ctx, n.rawURL) }
+func (n *containerNode) resetStats(ctx context.Context) error { return resetStats(ctx, at(n.rawURL)) }
 
 // info is part of node. It refuses the answer of another server that took the
 // port after this one ended.
 func (n *containerNode) info(ctx context.Context, sections ...string) (map[string]string, error) {
-	info, err := serverInfo(ctx, n.rawURL, sections...)
+	info, err := serverInfo(ctx, at(n.rawURL), sections...)
 	if cause := n.err(); cause != nil {
 		return nil, cause
 	}

@@ -166,7 +166,7 @@ func checkClose(t *testing.T, topo *Topology) {
 	if err := topo.Err(); err != nil {
 		t.Errorf("an orderly close is an error: %v", err)
 	}
-	if err := ping(t.Context(), topo.URLs[0]); err == nil {
+	if err := ping(t.Context(), at(topo.URLs[0])); err == nil {
 		t.Errorf("%s answers after close", topo.URLs[0])
 	}
 }

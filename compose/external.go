@@ -71,7 +71,7 @@ func examine(ctx context.Context, t Target) (map[string]string, error) {
 	if err := tryWire(ctx, t.URL); err != nil {
 		return nil, fmt.Errorf("use %s: %w", t, explainWire(err))
 	}
-	info, err := serverInfo(ctx, t.URL)
+	info, err := serverInfo(ctx, at(t.URL))
 	if err != nil {
 		return nil, fmt.Errorf("use %s: %w", t, explainWire(err))
 	}

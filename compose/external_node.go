@@ -79,7 +79,7 @@ func (n *externalNode) note(cause error) {
 
 // info is part of node.
 func (n *externalNode) info(ctx context.Context, sections ...string) (map[string]string, error) {
-	return serverInfo(ctx, n.rawURL, sections...)
+	return serverInfo(ctx, at(n.rawURL), sections...)
 }
 
 // resetStats is part of node. It always fails.

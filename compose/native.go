@@ -71,11 +71,12 @@ func (n native) Start(ctx context.Context, t Target, opts Options) (*Topology, e
 	if err != nil {
 		return nil, fmt.Errorf("find server for %s: %w", t, err)
 	}
-	p, err := n.startOnPort(ctx, prog, opts)
+	prog.cpus = opts.CPUs
+	a, err := assemble(ctx, t, opts, func(ctx context.Context, s spec) (*member, error) { return n.startOnPort(ctx, prog, s) })
 	if err != nil {
 		return nil, fmt.Errorf("start %s from %s: %w", t, prog.origin, err)
 	}
-	topo := newTopology(t, n.Name(), []string{p.url}, p)
+	topo := a.topology(t, n.Name())
 	topo.Engine, topo.Version, topo.Origin = prog.engine, prog.version, prog.origin
 	return topo, nil
 }
@@ -98,7 +99,9 @@ func obtain(ctx context.Context, t Target, opts Options) (program, error) {
 func ownOptions() []string {
 	return []string{
 		"port", "tls-port", "bind", "daemonize", "dir", "logfile", "pidfile", "unixsocket", "include",
-		"set-proc-title", "supervised", "requirepass",
+		"set-proc-title", "supervised", "requirepass", "user", "aclfile", "masteruser", "masterauth", "replicaof", "slaveof",
+		"cluster-port", "tls-ca-cert-file", "tls-cert-file", "tls-key-file", "tls-auth-clients",
+		"tls-replication", "tls-cluster",
 	}
 }
 
@@ -131,31 +134,45 @@ func freePort(ctx context.Context) (int, error) {
 
 // startOnPort starts the program on a free port, and on another one when that
 // was taken between choosing it and using it.
-func (n native) startOnPort(ctx context.Context, prog program, opts Options) (*process, error) {
+func (n native) startOnPort(ctx context.Context, prog program, s spec) (*member, error) {
 	var last error
 	for range portAttempts {
-		port, err := n.port(ctx)
-		if err != nil {
-			return nil, err
+		p, err := n.launch(ctx, prog, s)
+		if err == nil {
+			return p.member(), nil
 		}
-		p, err := launch(ctx, prog, port, opts)
 		if !errors.Is(err, errPortTaken) {
-			return p, err
+			return nil, err
 		}
 		last = err
 	}
 	return nil, fmt.Errorf("give up after %d ports: %w", portAttempts, last)
 }
 
+// member is the process as a member of a topology.
+func (p *process) member() *member {
+	return &member{
+		node: p, contact: p.contact, host: localHost, port: p.place.port, bus: p.place.bus,
+		tail: func(context.Context) string { return p.quoteLog() },
+	}
+}
+
 // launch starts the program once and returns when it answers; on an error
 // nothing stays.
-func launch(ctx context.Context, prog program, port int, opts Options) (*process, error) {
+func (n native) launch(ctx context.Context, prog program, s spec) (*process, error) {
 	dir, err := newRunDir(ctx)
 	if err != nil {
 		return nil, err
 	}
-	prog.cpus = opts.CPUs
-	p, err := startProcess(ctx, prog, dir, port, append(serverArgs(dir.path, port), opts.Args...))
+	// The process title stays the command line, by which Sweep knows a leftover.
+	at, err := n.choose(ctx, dir, s)
+	if err == nil {
+		err = dir.write(s, at)
+	}
+	if err != nil {
+		return nil, errors.Join(err, dir.remove())
+	}
+	p, err := startProcess(ctx, prog, dir, s, at)
 	if err != nil {
 		return nil, errors.Join(err, dir.remove())
 	}
@@ -165,16 +182,15 @@ func launch(ctx context.Context, prog program, port int, opts Options) (*process
 	return p, nil
 }
 
-// serverArgs are the options of a server in memory alone, for this machine
-// alone. Its log goes to standard output, so that what it says before it has
-// read its options is caught too. The process title stays the command line,
-// by which Sweep knows a leftover.
-func serverArgs(dir string, port int) []string {
-	return []string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--protected-mode", "yes",
-		"--dir", dir + "/", "--logfile", "", "--daemonize", "no", "--set-proc-title", "no",
-		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+// choose finds the ports of a server.
+func (n native) choose(ctx context.Context, dir *runDir, s spec) (at place, err error) {
+	at = place{bind: localHost, dir: dir.path + "/"}
+	if at.port, err = n.port(ctx); err != nil || !s.clustered() {
+		return at, err
 	}
+	// The usual port of the bus, ten thousand above, may lie beyond the last one.
+	at.bus, err = n.port(ctx)
+	return at, err
 }
 
 // ready waits until the server answers, and makes sure that it is this one.
@@ -187,7 +203,7 @@ func (p *process) ready(ctx context.Context) error {
 		return nil
 	}
 	if p.lostPort(ctx) {
-		return fmt.Errorf("%w: %d", errPortTaken, p.port)
+		return fmt.Errorf("%w: %d", errPortTaken, p.place.port)
 	}
 	if cause := p.err(); cause != nil {
 		return cause
@@ -206,14 +222,14 @@ func (p *process) answers(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
-	if err := waitReady(ctx, p.url); err != nil {
+	if err := waitReady(ctx, p.contact); err != nil {
 		return err
 	}
-	info, err := serverInfo(ctx, p.url, "server")
+	info, err := serverInfo(ctx, p.contact, "server")
 	if err != nil {
 		return err
 	}
-	if info["process_id"] != strconv.Itoa(p.cmd.Process.Pid) || info["tcp_port"] != strconv.Itoa(p.port) {
+	if info["process_id"] != strconv.Itoa(p.cmd.Process.Pid) || info["tcp_port"] != strconv.Itoa(p.place.port) {
 		return fmt.Errorf("%w: process %s answers on it", errPortTaken, info["process_id"])
 	}
 	return nil

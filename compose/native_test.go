@@ -232,13 +232,13 @@ func TestNativePortTakenMeanwhile(t *testing.T) {
 		defer l.Close()
 		used := l.Addr().(*net.TCPAddr).Port
 		topo := startNative(t, taken(used), Options{})
-		if topo.URLs[0] == localURL(used) {
+		if topo.URLs[0] == "redis://127.0.0.1:"+strconv.Itoa(used) {
 			t.Error("the server claims the taken port")
 		}
 	})
 	t.Run("by another server", func(t *testing.T) {
 		other := startNative(t, native{port: freePort}, Options{})
-		used := other.nodes[0].(*process).port
+		used := other.nodes[0].(*process).place.port
 		topo := startNative(t, taken(used), Options{})
 		if pidOf(t, topo) == pidOf(t, other) {
 			t.Error("the other server was taken for ours")
@@ -246,7 +246,7 @@ func TestNativePortTakenMeanwhile(t *testing.T) {
 	})
 	t.Run("again and again", func(t *testing.T) {
 		other := startNative(t, native{port: freePort}, Options{})
-		used := other.nodes[0].(*process).port
+		used := other.nodes[0].(*process).place.port
 		always := native{port: func(context.Context) (int, error) { return used, nil }}
 		_, err := always.Start(t.Context(), other.Target, Options{})
 		if !errors.Is(err, errPortTaken) {
@@ -307,7 +307,8 @@ func TestNativeRefusals(t *testing.T) {
 		opts   Options
 		says   string
 	}{
-		{"a topology that cannot be started", Target{Engine: Redis, Topology: "cluster"}, Options{}, "only standalone"},
+		{"a topology that nobody knows", Target{Engine: Redis, Topology: "ring"}, Options{}, "standalone, replicated"},
+		{"a user without rules", Target{Engine: Redis, Topology: Standalone, Options: []string{"acl"}}, Options{}, "Options.Rules"},
 		{"an option of its own", Target{Engine: Redis, Topology: Standalone}, Options{Args: []string{"--Port", "1"}}, "--port"},
 		{"the same in one word", Target{Engine: Redis, Topology: Standalone}, Options{Args: []string{"--dir /"}}, "--dir"},
 		{

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -27,10 +26,10 @@ const (
 
 // process is a server as a child process, with its folder. It is a node.
 type process struct {
-	dir  *runDir
-	cmd  *exec.Cmd
-	url  string
-	port int
+	dir     *runDir
+	cmd     *exec.Cmd
+	contact contact
+	place   place
 
 	asked atomic.Bool   // close wants it to end
 	ended chan struct{} // closed when it has ended; cause is set before
@@ -38,18 +37,18 @@ type process struct {
 	cause error
 }
 
-// startProcess starts a server program in dir, listening on port. It does not
-// wait for it to answer.
-func startProcess(ctx context.Context, prog program, dir *runDir, port int, args []string) (*process, error) {
+// startProcess starts a server program in dir. It does not wait for it to
+// answer.
+func startProcess(ctx context.Context, prog program, dir *runDir, s spec, at place) (*process, error) {
 	p := &process{
-		dir: dir, port: port, url: localURL(port),
+		dir: dir, place: at, contact: s.contact(localHost, at.port),
 		ended: make(chan struct{}), gone: make(chan struct{}),
 	}
 	out, err := os.OpenFile(filepath.Join(dir.path, logName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make log of server: %w", err)
 	}
-	argv := append(prog.command(), args...)
+	argv := append(prog.command(), s.nativeCommand(at)...)
 	// The end of the context must not end the server: Close does, in order.
 	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir.path, out, out
@@ -63,9 +62,8 @@ func startProcess(ctx context.Context, prog program, dir *runDir, port int, args
 	return p, nil
 }
 
-// localURL is where a server on this machine is. Each client knows the scheme
-// redis, also for Valkey.
-func localURL(port int) string { return "redis://127.0.0.1:" + strconv.Itoa(port) }
+// localHost is where servers that are started here listen.
+const localHost = "127.0.0.1"
 
 // run starts the process and waits for its end, on one thread that lives as
 // long: the kernel takes the end of the thread that started a child for the
@@ -122,12 +120,12 @@ func tailFile(path string) (string, error) {
 }
 
 // resetStats is part of node.
-func (p *process) resetStats(ctx context.Context) error { return resetStats(ctx, p.url) }
+func (p *process) resetStats(ctx context.Context) error { return resetStats(ctx, p.contact) }
 
 // info is part of node. It refuses the answer of another server that took the
 // port after this one ended.
 func (p *process) info(ctx context.Context, sections ...string) (map[string]string, error) {
-	info, err := serverInfo(ctx, p.url, sections...)
+	info, err := serverInfo(ctx, p.contact, sections...)
 	if cause := p.err(); cause != nil {
 		return nil, cause
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/toriibench/toriibench/compose/debian"
@@ -15,9 +14,6 @@ const (
 	Redis  = "redis"
 	Valkey = "valkey"
 )
-
-// Standalone is the topology of one server, the one that can be started.
-const Standalone = "standalone"
 
 // ErrNotSupported marks a target that is well said but cannot be started.
 var ErrNotSupported = errors.New("not supported yet")
@@ -30,27 +26,27 @@ type Target struct {
 	// Version is a version or the beginning of one, for example "8.1"; ""
 	// means the one that the provider has.
 	Version string
-	// Topology is "standalone", "replicated", "sentinel" or "cluster".
+	// Topology is [Standalone], [Replicated], [Sentinel] or [Cluster].
 	Topology string
-	// Options are what the topology is to have besides, for example "tls".
+	// Options are what the topology is to have besides, for example "tls" or
+	// "replicas=1": see [Shape].
 	Options []string
 	// URL is where the servers are, password included, when others run them;
 	// "" for servers that a provider starts. Print the target, not this.
 	URL string
 }
 
-// known words of the grammar; functions, since tables are no constants.
-func topologies() []string { return []string{Standalone, "replicated", "sentinel", "cluster"} }
-func options() []string    { return []string{"tls", "acl"} }
+// topologies are the known ones.
+func topologies() []string { return []string{Standalone, Replicated, Sentinel, Cluster} }
 
 // schemes maps the schemes of URLs to topologies.
 func schemes() map[string]string {
 	return map[string]string{
 		"redis": Standalone, "rediss": Standalone, "valkey": Standalone, "valkeys": Standalone,
-		"redis+cluster": "cluster", "rediss+cluster": "cluster",
-		"valkey+cluster": "cluster", "valkeys+cluster": "cluster",
-		"redis+sentinel": "sentinel", "rediss+sentinel": "sentinel",
-		"valkey+sentinel": "sentinel", "valkeys+sentinel": "sentinel",
+		"redis+cluster": Cluster, "rediss+cluster": Cluster,
+		"valkey+cluster": Cluster, "valkeys+cluster": Cluster,
+		"redis+sentinel": Sentinel, "rediss+sentinel": Sentinel,
+		"valkey+sentinel": Sentinel, "valkeys+sentinel": Sentinel,
 	}
 }
 
@@ -97,21 +93,11 @@ func parseServer(s string) (engine, version string, err error) {
 // parseShape reads TOPOLOGY[+OPTION…].
 func parseShape(s string) (topology string, opts []string, err error) {
 	words := strings.Split(s, "+")
-	if !slices.Contains(topologies(), words[0]) {
-		return "", nil, fmt.Errorf("no topology %q; known are %s", words[0], strings.Join(topologies(), ", "))
+	if len(words) > 1 {
+		opts = words[1:]
 	}
-	for i, w := range words[1:] {
-		if !slices.Contains(options(), w) {
-			return "", nil, fmt.Errorf("no option %q; known are %s", w, strings.Join(options(), ", "))
-		}
-		if slices.Contains(words[1:i+1], w) {
-			return "", nil, fmt.Errorf("option %q is given twice", w)
-		}
-	}
-	if len(words) == 1 {
-		return words[0], nil, nil
-	}
-	return words[0], words[1:], nil
+	_, err = Target{Topology: words[0], Options: opts}.Shape()
+	return words[0], opts, err
 }
 
 // parseURLTarget reads a URL. Its errors do not repeat the URL, which may hold
@@ -161,9 +147,8 @@ func (t Target) Startable() error {
 	if t.Engine != Redis && t.Engine != Valkey {
 		return fmt.Errorf("start %s: no engine %q; known are redis and valkey", t, t.Engine)
 	}
-	if t.Topology != Standalone || len(t.Options) > 0 {
-		return fmt.Errorf("start %s: %w: only standalone servers without options can be started, for example %s",
-			t, ErrNotSupported, strings.TrimSuffix(t.Engine+":"+t.Version, ":"))
+	if _, err := t.Shape(); err != nil {
+		return fmt.Errorf("start %s: %w", t, err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package compose
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -73,8 +72,17 @@ func TestParseTargetFaults(t *testing.T) {
 		{"a word for a version", "redis:latest", "7.0, 8.0"},
 		{"an empty version", "valkey:", "8.0, 8.1"},
 		{"an unknown topology", "redis:8.0@ring", "standalone, replicated, sentinel, cluster"},
-		{"an unknown option", "redis:8.0@cluster+fast", "tls, acl"},
+		{"an unknown option", "redis:8.0@cluster+fast", "tls, mtls, acl, aof, primaries=N"},
 		{"an option given twice", "redis@cluster+tls+tls", "twice"},
+		{"a number given twice", "redis@cluster+replicas=1+replicas=2", "twice"},
+		{"a number of another topology", "redis@replicated+primaries=2", "replicas=N"},
+		{"a number for one server", "redis@standalone+replicas=1", "known are tls"},
+		{"too many", "redis@cluster+primaries=17", "from 1 to 16"},
+		{"none", "redis@sentinel+sentinels=0", "from 1 to 9"},
+		{"half of one", "redis@replicated+replicas=1.5", "from 1 to 5"},
+		{"a number that is none", "redis@replicated+replicas=", "whole number"},
+		{"a number without its number", "redis@replicated+replicas", "replicas=N"},
+		{"a word with a number", "redis@cluster+tls=1", "no option"},
 		{"an unknown scheme", "http://host", "known are redis"},
 		{"a URL without a host", "redis:///0", "not a URL"},
 		{"one of several hosts missing", "redis+cluster://h1,,h2", "not a URL"},
@@ -118,14 +126,13 @@ func TestTargetNeverShowsAPassword(t *testing.T) {
 
 func TestStartable(t *testing.T) {
 	tests := []struct {
-		in      string
-		ok, not bool // startable; not supported yet
+		in string
+		ok bool
 	}{
-		{"redis", true, false},
-		{"valkey:9.1@standalone", true, false},
-		{"valkey:9.1@cluster", false, true},
-		{"redis:8.0@standalone+tls", false, true},
-		{"redis://host", false, false},
+		{"redis", true},
+		{"valkey:9.1@standalone", true},
+		{"valkey:9.1@cluster+mtls+primaries=5", true},
+		{"redis://host", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
@@ -134,7 +141,7 @@ func TestStartable(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = target.Startable()
-			if (err == nil) != tt.ok || errors.Is(err, ErrNotSupported) != tt.not {
+			if (err == nil) != tt.ok {
 				t.Errorf("Startable() = %v", err)
 			}
 		})

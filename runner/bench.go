@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type benchOptions struct {
 	scenarios, targets, clients []string
 	provider                    string
 	binaries, images            map[string]string
+	// serverOptions are in redis.conf's words, a name and a value each.
+	serverOptions []string
 	timing
 	warmup, timeout time.Duration
 	population      int
@@ -77,6 +80,7 @@ touches only keys under its own prefix and deletes them at the end.`,
 	f.StringVar(&o.provider, "provider", "auto", "where servers come from: auto, native, docker or external")
 	f.StringToStringVar(&o.binaries, "binary", nil, "server executable for an engine, as `engine=path` (native)")
 	f.StringToStringVar(&o.images, "image", nil, "container image for an engine, as `engine=image` (docker)")
+	f.StringArrayVar(&o.serverOptions, "server-option", nil, "an `option` in redis.conf's words for each server with data, such as 'maxmemory 1gb'")
 	o.addFlags(f)
 	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to warm each cell up")
 	f.DurationVar(&o.timeout, "timeout", time.Second, "how long one operation may take")
@@ -267,7 +271,25 @@ func (o *benchOptions) check() error {
 	if err := checkMetricsAddress(o.metricsListen); err != nil {
 		return err
 	}
+	for _, option := range o.serverOptions {
+		if !serverOptionForm().MatchString(option) {
+			return fmt.Errorf("--server-option %q: want a name and a value, such as 'maxmemory 1gb'", option)
+		}
+	}
 	return o.checkOrigins()
+}
+
+// serverOptionForm is a name and a value, as in redis.conf.
+func serverOptionForm() *regexp.Regexp { return regexp.MustCompile(`^([a-z][a-z0-9-]*)[ \t]+(\S.*)$`) }
+
+// serverArgs are the server options as a command line has them.
+func (o *benchOptions) serverArgs() []string {
+	var args []string
+	for _, option := range o.serverOptions {
+		words := serverOptionForm().FindStringSubmatch(option)
+		args = append(args, "--"+words[1], words[2])
+	}
+	return args
 }
 
 // checkOrigins lets a named image or executable decide where servers come from.

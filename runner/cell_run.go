@@ -78,7 +78,18 @@ func (c *cellRun) serverOptions() compose.Options {
 		Image:     c.bench.options.images[c.target.Engine],
 		NeedBytes: c.scenario.Need(c.bench.options.env(c.scenario)),
 		CPUs:      c.place().server,
+		Rules:     c.rules(),
+		Args:      c.bench.options.serverArgs(),
 	}
+}
+
+// rules are what the store's user has to be allowed, where users are told apart.
+func (c *cellRun) rules() string {
+	cfg := store.Config{KeyPrefix: c.bench.prefix, ClusterMode: c.target.Topology == compose.Cluster}
+	if c.target.Topology == compose.Sentinel {
+		cfg.MasterName = compose.MasterName
+	}
+	return cfg.ACLRules()
 }
 
 // place is where server and generator run: anywhere for a server that somebody
@@ -139,8 +150,14 @@ func (c *cellRun) open(ctx context.Context) (err error) {
 }
 
 func (c *cellRun) storeConfig() store.Config {
+	access := c.topology.Access
 	return store.Config{
-		URLs:        c.topology.URLs,
+		URLs:     c.topology.URLs,
+		Username: access.Username, Password: access.Password,
+		MasterName:       access.MasterName,
+		SentinelUsername: access.SentinelUsername, SentinelPassword: access.SentinelPassword,
+		ClusterMode: access.Cluster,
+		TLS:         access.TLS,
 		KeyPrefix:   c.bench.prefix,
 		Connections: c.bench.options.connections,
 	}
@@ -367,6 +384,9 @@ func (c *cellRun) settings(workers int) map[string]string {
 		"timeout": c.bench.options.timeout.String(),
 		"warmup":  c.bench.options.warmup.String(),
 		"pinning": c.place().String(),
+	}
+	if len(c.bench.options.serverOptions) > 0 {
+		all["server options"] = strings.Join(c.bench.options.serverOptions, "; ")
 	}
 	for name, value := range c.client.settings(c.storeConfig()) {
 		all["client "+name] = value

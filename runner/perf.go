@@ -92,6 +92,9 @@ func (o *perfOptions) check() (t compose.Target, err error) {
 	if t.URL != "" {
 		return t, fmt.Errorf("--target %s: a comparison starts its own server, to give it a processor; name an engine such as valkey:8.1", t)
 	}
+	if t.Topology != compose.Standalone || len(t.Options) > 0 {
+		return t, fmt.Errorf("measure beside other programs on %s: they want a standalone server without options", t)
+	}
 	return t, t.Startable()
 }
 
