@@ -99,9 +99,7 @@ func obtain(ctx context.Context, t Target, opts Options) (program, error) {
 func ownOptions() []string {
 	return []string{
 		"port", "tls-port", "bind", "daemonize", "dir", "logfile", "pidfile", "unixsocket", "include",
-		"set-proc-title", "supervised", "requirepass", "user", "aclfile", "masteruser", "masterauth", "replicaof", "slaveof",
-		"cluster-port", "tls-ca-cert-file", "tls-cert-file", "tls-key-file", "tls-auth-clients",
-		"tls-replication", "tls-cluster",
+		"set-proc-title", "supervised", "requirepass",
 	}
 }
 

@@ -62,13 +62,11 @@ func (s spec) contact(host string, port int) contact {
 // over the configuration file, which a server may write anew: there the role of
 // the day is kept.
 func (s spec) command(p place) []string {
-	args := []string{"--bind", p.bind, "--dir", p.dir, "--logfile", "", "--daemonize", "no"}
-	port := strconv.Itoa(p.port)
+	args := []string{"--port", strconv.Itoa(p.port)}
 	if s.shape.TLS {
-		args = append(args, "--port", "0", "--tls-port", port)
-	} else {
-		args = append(args, "--port", port)
+		args = []string{"--port", "0", "--tls-port", strconv.Itoa(p.port)}
 	}
+	args = append(args, "--bind", p.bind, "--dir", p.dir, "--logfile", "", "--daemonize", "no")
 	if s.sentinel() {
 		return append([]string{configFile}, append(args, "--sentinel")...)
 	}
