@@ -2,10 +2,15 @@ package compose
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/toriibench/toriibench/compose/links"
 )
 
 // member is a running server of a topology in the making.
@@ -15,6 +20,11 @@ type member struct {
 	// host, port and bus are where the other servers reach it.
 	host      string
 	port, bus int
+	// published is the port of this machine's loopback that leads to it; 0 means
+	// that this program and the clients reach it where the other servers do.
+	published int
+	// announced says that the node of a cluster tells clients of the published port.
+	announced bool
 	// tail is the end of its log, ready to follow an error.
 	tail func(context.Context) string
 }
@@ -68,7 +78,14 @@ func newAssembly(t Target, opts Options) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &assembly{spec: spec{shape: shape, topology: t.Topology, creds: creds, rules: opts.Rules, args: opts.Args}}, nil
+	a := &assembly{spec: spec{shape: shape, topology: t.Topology, creds: creds, rules: opts.Rules, args: opts.Args}}
+	if opts.Links {
+		if runtime.GOOS != "linux" {
+			return nil, fmt.Errorf("start %s with links that can be cut: %w: only Linux has the loopback addresses that it takes", t, ErrNotSupported)
+		}
+		a.spec.fabric = links.New()
+	}
+	return a, nil
 }
 
 func (a *assembly) build(ctx context.Context, start starter) (err error) {
@@ -85,7 +102,7 @@ func (a *assembly) build(ctx context.Context, start starter) (err error) {
 		return err
 	}
 	watcher := a.spec
-	watcher.watch = a.data[0]
+	watcher.watch, watcher.number = a.data[0], len(a.data)
 	if a.sentinels, err = startAll(ctx, start, watcher, a.spec.shape.Sentinels); err != nil {
 		return err
 	}
@@ -98,7 +115,9 @@ func startAll(ctx context.Context, start starter, s spec, n int) ([]*member, err
 	started, errs := make([]*member, n), make([]error, n)
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() { started[i], errs[i] = start(ctx, s) })
+		one := s
+		one.id, one.number = newID(), s.number+i
+		all.Go(func() { started[i], errs[i] = start(ctx, one) })
 	}
 	all.Wait()
 	var members []*member
@@ -110,6 +129,13 @@ func startAll(ctx context.Context, start starter, s spec, n int) ([]*member, err
 	return members, errors.Join(errs...)
 }
 
+// newID is a random id of a sentinel.
+func newID() string {
+	id := make([]byte, 20)
+	rand.Read(id)
+	return hex.EncodeToString(id)
+}
+
 // members are all servers, those with data first.
 func (a *assembly) members() []*member {
 	return append(a.data[:len(a.data):len(a.data)], a.sentinels...)
@@ -118,8 +144,11 @@ func (a *assembly) members() []*member {
 // topology is what has been assembled, as its users know it.
 func (a *assembly) topology(t Target, provider string) *Topology {
 	topo := newTopology(t, provider, a.urls(), a.nodes()...)
-	topo.sentinels = len(a.sentinels)
+	topo.members, topo.sentinels = a.members(), len(a.sentinels)
 	topo.Access = a.access()
+	if topo.fabric = a.spec.fabric; topo.fabric != nil {
+		topo.onCloseDo(func(context.Context) error { return topo.fabric.Close() })
+	}
 	return topo
 }
 
@@ -133,7 +162,13 @@ func (a *assembly) nodes() []node {
 }
 
 // close ends what has been started.
-func (a *assembly) close(ctx context.Context) error { return closeAll(ctx, a.nodes()) }
+func (a *assembly) close(ctx context.Context) error {
+	err := closeAll(ctx, a.nodes())
+	if a.spec.fabric != nil {
+		err = errors.Join(err, a.spec.fabric.Close())
+	}
+	return err
+}
 
 // closeAll ends servers beside each other: one that has replicas waits for them.
 func closeAll(ctx context.Context, nodes []node) error {
@@ -165,23 +200,33 @@ func (a *assembly) urls() []string {
 	urls := make([]string, len(from))
 	for i, m := range from {
 		urls[i] = m.address(a.spec.shape.TLS)
+		if a.spec.fabric != nil && !a.watched() {
+			urls[i] = fmt.Sprintf("%s://%s:%d", scheme(a.spec.shape.TLS), m.host, m.port)
+		}
 	}
 	return urls
 }
 
+// watched says whether sentinels lead clients to the servers.
+func (a *assembly) watched() bool { return len(a.sentinels) > 0 }
+
+// scheme begins a URL.
+func scheme(encrypted bool) string {
+	if encrypted {
+		return "rediss"
+	}
+	return "redis"
+}
+
 // address is the server's URL without a user.
 func (m *member) address(encrypted bool) string {
-	scheme := "redis"
-	if encrypted {
-		scheme = "rediss"
-	}
 	_, host, _ := strings.Cut(m.contact.url, "://")
-	return scheme + "://" + host[strings.LastIndex(host, "@")+1:]
+	return scheme(encrypted) + "://" + host[strings.LastIndex(host, "@")+1:]
 }
 
 // access is what clients need beside the URLs.
 func (a *assembly) access() Access {
-	so := Access{Cluster: a.spec.clustered(), TLS: a.spec.creds.tls}
+	so := Access{Cluster: a.spec.clustered(), TLS: a.spec.creds.tls, DialContext: a.dialer()}
 	if password := a.spec.creds.passwords[clientUser]; password != "" {
 		so.Username, so.Password = clientUser, password
 	}
@@ -192,7 +237,7 @@ func (a *assembly) access() Access {
 	}
 	if !so.Cluster {
 		for _, m := range a.data[1:] {
-			so.Replicas = append(so.Replicas, fmt.Sprintf("%s:%d", m.host, m.port))
+			so.Replicas = append(so.Replicas, m.outer())
 		}
 	}
 	return so

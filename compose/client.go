@@ -91,36 +91,24 @@ func final(err error) bool {
 	return false
 }
 
-// ping asks once whether the server answers. It dials by itself first, because
-// the client library writes a log line for each connection that is refused.
+// ping asks once whether the server answers.
 func ping(ctx context.Context, c contact) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	opts, err := c.options()
-	if err != nil {
-		return err
-	}
-	if err := knock(ctx, opts.Network, opts.Addr); err != nil {
-		return err
-	}
-	client := redis.NewClient(opts)
-	if err := client.Ping(ctx).Err(); err != nil {
-		return errors.Join(fmt.Errorf("ping %s: %w", c, err), client.Close())
-	}
-	return client.Close()
+	return once(ctx, c, "PING", func(ctx context.Context, client *redis.Client) error {
+		return client.Ping(ctx).Err()
+	})
 }
 
-// knock opens and closes a connection.
-func knock(ctx context.Context, network, addr string) error {
-	if network == "" {
-		network = "tcp"
+// dial opens a connection, with TLS where the options say so.
+func dial(ctx context.Context, opts *redis.Options) (net.Conn, error) {
+	open := new(net.Dialer).DialContext
+	if opts.TLSConfig != nil {
+		open = (&tls.Dialer{Config: opts.TLSConfig}).DialContext
 	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, addr)
+	conn, err := open(ctx, opts.Network, opts.Addr)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", addr, err)
+		return nil, fmt.Errorf("connect to %s: %w", opts.Addr, err)
 	}
-	return conn.Close()
+	return conn, nil
 }
 
 // serverInfo asks a server for INFO fields as key and value.
@@ -143,7 +131,10 @@ func resetStats(ctx context.Context, c contact) error {
 	})
 }
 
-// once asks a server one thing, called what, on a connection of its own.
+// once asks a server one thing, called what, on a connection of its own. It dials
+// by itself, because the client library writes a log line for each connection
+// that is refused, or that ends in its TLS handshake, as one to a published port
+// does while nobody listens behind it.
 func once(ctx context.Context, c contact, what string, f func(context.Context, *redis.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -151,9 +142,12 @@ func once(ctx context.Context, c contact, what string, f func(context.Context, *
 	if err != nil {
 		return err
 	}
-	if err := knock(ctx, opts.Network, opts.Addr); err != nil {
+	conn, err := dial(ctx, opts)
+	if err != nil {
 		return err
 	}
+	defer conn.Close() //nolint:errcheck // Usually the client has closed it.
+	opts.Dialer = func(context.Context, string, string) (net.Conn, error) { return conn, nil }
 	client := redis.NewClient(opts)
 	if err := f(ctx, client); err != nil {
 		return errors.Join(fmt.Errorf("ask %s for %s: %w", c, what, err), client.Close())

@@ -10,7 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
+
+	"github.com/toriibench/toriibench/compose/links"
 )
 
 // Provider is where servers come from.
@@ -38,11 +41,19 @@ type Options struct {
 	Binary string
 	// Image overrides the container image (docker only).
 	Image string
+	// PublishedPorts puts containers behind published ports also where they could
+	// have the host's network (docker only). It adds the latency of the engine's
+	// proxy to each answer.
+	PublishedPorts bool
 	// Offline forbids to download a server that is not there yet.
 	Offline bool
 	// Rules are what the clients' user of a topology with ACL may do, in the words
 	// of ACL SETUSER, without a password.
 	Rules string
+	// Links puts a fabric between the servers, and between them and their clients,
+	// so that [Topology.SetLink] can cut and slow the links. It takes time on the
+	// way and this program's CPU (Linux only).
+	Links bool
 	// CPUs are the processors, numbered as the system does, that the server may
 	// run on; empty means all that this program may (native on Linux, docker).
 	CPUs []int
@@ -77,11 +88,16 @@ type Topology struct {
 	Origin string
 
 	nodes     []node
-	sentinels int // the last of nodes are sentinels
+	members   []*member // the same servers; none where somebody else runs them
+	sentinels int       // the last of nodes are sentinels
+	fabric    *links.Fabric
 
 	died    chan struct{} // closed by watch at the first death
 	dead    sync.Once     // guards died
 	closing chan struct{} // closed by Close, ends the watchers
+
+	brokenMu sync.Mutex
+	broken   map[int]bool // by Kill or Stop
 
 	mu       sync.Mutex
 	onClose  []func(context.Context) error
@@ -104,6 +120,10 @@ type Access struct {
 	// TLS trusts the topology's own authority, and has a certificate for the
 	// client where the servers want one.
 	TLS *tls.Config
+	// DialContext leads from the addresses that the servers tell clients of to
+	// where this machine reaches them. It opens plain connections: TLS comes on
+	// top. Other addresses it dials as they are.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // GoString keeps the password out of %#v.
@@ -194,13 +214,16 @@ func (t *Topology) Err() error {
 
 // Info asks the server for its INFO fields; no section means the server's
 // default ones. Of a topology of several servers it asks those that are primaries
-// now, and see [sumInfo] for what becomes of their answers.
+// now and that no fault holds, and see [sumInfo] for what becomes of their answers.
 func (t *Topology) Info(ctx context.Context, sections ...string) (map[string]string, error) {
 	if len(t.nodes) == 1 {
 		return t.nodes[0].info(ctx, sections...)
 	}
 	var primaries []map[string]string
-	for _, n := range t.data() {
+	for i, n := range t.data() {
+		if t.isBroken(i) {
+			continue
+		}
 		info, err := n.info(ctx, append([]string{"replication"}, sections...)...)
 		if err != nil {
 			return nil, err

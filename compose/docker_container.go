@@ -2,6 +2,7 @@ package compose
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -17,20 +18,22 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
-	"github.com/redis/go-redis/v9"
 	"github.com/testcontainers/testcontainers-go"
 )
 
 const (
-	// innerPort is where a server listens behind a published port.
-	innerPort = 6379
+	// innerPort is where a server listens behind a published port, and innerBus
+	// where the other nodes of a cluster find it there.
+	innerPort, innerBus = 6379, 16379
+	// dataDir is where a server in a container keeps its files.
+	dataDir = "/data/"
 	// cleanTimeout bounds the removal of a container.
 	cleanTimeout = 20 * time.Second
 	// logLines is how much of a server's log an error shows.
 	logLines = "10"
 )
 
-// Labels that every container carries.
+// Labels that every container and every network carries.
 const (
 	labelProgram = "toriibench.program" // always programName
 	labelOwner   = "toriibench.owner"   // ownerID of the program that started it
@@ -42,11 +45,16 @@ const (
 type plan struct {
 	engineName string // Redis or Valkey
 	image      serverImage
-	args       []string // the user's own
-	cpus       []int    // that it is to run on; empty means any
-	// port on loopback to listen on, in the host's network; 0 publishes
-	// whichever port the engine chooses.
-	port int
+	spec       spec
+	cpus       []int // that it is to run on; empty means any
+	// port on loopback to listen on, in the host's network, and bus beside it for
+	// the node of a cluster; 0 publishes whichever port the engine chooses.
+	port, bus int
+	// fronts are the place's where there is a fabric.
+	front, frontBus int
+	// network is what servers behind published ports share, by name; "" for one
+	// server alone.
+	network string
 	// marker is random. The server carries it in its process title, which
 	// CONFIG GET shows on every version, so that it can be told from another
 	// server that got the port first; INFO has nothing that is known before the
@@ -55,9 +63,12 @@ type plan struct {
 }
 
 // newPlan makes a plan with a fresh marker.
-func newPlan(engineName string, img serverImage, args []string) plan {
-	return plan{engineName: engineName, image: img, args: args, marker: strings.ToLower(rand.Text())}
+func newPlan(engineName string, img serverImage, s spec) plan {
+	return plan{engineName: engineName, image: img, spec: s, marker: newMarker()}
 }
+
+// newMarker is a random word that names one start.
+func newMarker() string { return strings.ToLower(rand.Text()) }
 
 // program is the server's executable, which is looked up on the image's PATH.
 func (p plan) program() string { return p.engineName + "-server" }
@@ -71,15 +82,30 @@ func (p plan) title() string { return "{title}:toriibench-" + p.marker }
 // published on loopback alone. The title comes last, so that the user's options
 // cannot replace it.
 func (p plan) command() []string {
-	bind, port, protected := "127.0.0.1", p.port, "yes"
+	protected := p.spec.protection()
 	if p.port == 0 {
-		bind, port, protected = "0.0.0.0", innerPort, "no"
+		protected = "no"
 	}
-	args := []string{
-		"--bind", bind, "--port", strconv.Itoa(port), "--protected-mode", protected,
-		"--daemonize", "no", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+	return slices.Concat(p.spec.command(p.place()), []string{"--protected-mode", protected, "--proc-title-template", p.title()})
+}
+
+// place is where the server listens, as it sees it.
+func (p plan) place() place {
+	if p.port == 0 {
+		return place{bind: "0.0.0.0", port: innerPort, bus: innerBus, dir: dataDir}
 	}
-	return slices.Concat(args, p.args, []string{"--proc-title-template", p.title()})
+	return place{bind: localHost, port: p.port, bus: p.bus, front: p.front, frontBus: p.frontBus, dir: dataDir}
+}
+
+// files are what the server reads when it starts.
+func (p plan) files() []testcontainers.ContainerFile {
+	var files []testcontainers.ContainerFile
+	for name, data := range p.spec.files(p.place()) {
+		files = append(files, testcontainers.ContainerFile{
+			Reader: bytes.NewReader(data), ContainerFilePath: dataDir + name, FileMode: 0o600,
+		})
+	}
+	return files
 }
 
 // cpuset is cpus in the engine's words; "" for any.
@@ -91,11 +117,9 @@ func (p plan) cpuset() string {
 	return strings.Join(words, ",")
 }
 
-// labels say whose the container is.
-func (p plan) labels() map[string]string {
-	return map[string]string{
-		labelProgram: programName, labelOwner: ownerID(), labelStart: p.marker,
-	}
+// ownLabels say whose a container or a network is.
+func ownLabels(marker string) map[string]string {
+	return map[string]string{labelProgram: programName, labelOwner: ownerID(), labelStart: marker}
 }
 
 // request is the plan in testcontainers' words. The entrypoint is set because
@@ -107,9 +131,10 @@ func (p plan) request() testcontainers.GenericContainerRequest {
 		Image:      p.image.name,
 		Entrypoint: []string{p.program()},
 		Cmd:        p.command(),
-		Labels:     p.labels(),
+		Labels:     ownLabels(p.marker),
+		Files:      p.files(),
 		ConfigModifier: func(c *container.Config) {
-			c.WorkingDir = "/data"
+			c.WorkingDir = dataDir
 			c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
 		},
 	}
@@ -122,6 +147,7 @@ func (p plan) request() testcontainers.GenericContainerRequest {
 		if p.port != 0 {
 			c.NetworkMode = network.NetworkHost
 		} else {
+			c.NetworkMode = container.NetworkMode(p.network)
 			c.PortBindings = network.PortMap{inner: {{HostIP: netip.MustParseAddr("127.0.0.1")}}}
 		}
 	}
@@ -143,6 +169,16 @@ func (e *engine) startServer(ctx context.Context, p plan, choosePort func(contex
 			return nil, err
 		}
 		p.port = port
+		if p.spec.clustered() {
+			if p.bus, err = choosePort(ctx); err != nil {
+				return nil, err
+			}
+		}
+		at, err := p.spec.withFronts(ctx, p.place())
+		if err != nil {
+			return nil, err
+		}
+		p.front, p.frontBus = at.front, at.frontBus
 		node, err := e.startOnce(ctx, p)
 		if err == nil || !errors.Is(err, errPortTaken) {
 			return node, err
@@ -158,28 +194,46 @@ func (e *engine) startOnce(ctx context.Context, p plan) (*containerNode, error) 
 	if err != nil {
 		return nil, errors.Join(explainRun(p, err), e.removeStart(ctx, p.marker))
 	}
-	rawURL, err := serverURL(ctx, p, ctr)
-	if err != nil {
-		return nil, errors.Join(err, e.removeStart(ctx, p.marker))
+	at, err := e.locate(ctx, p, ctr)
+	node := e.follow(ctx, ctr, p, at)
+	if err == nil {
+		err = node.prove(ctx)
+	} else {
+		err = node.whyNot(ctx, err)
 	}
-	node := e.follow(ctx, ctr, rawURL)
-	if err := node.prove(ctx, p.title()); err != nil {
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s in a container: %w", p.image.name, err), node.close(ctx))
 	}
 	return node, nil
 }
 
-// serverURL is where the server listens.
-func serverURL(ctx context.Context, p plan, ctr testcontainers.Container) (string, error) {
-	port := p.port
-	if port == 0 {
-		mapped, err := ctr.MappedPort(ctx, strconv.Itoa(innerPort)+"/tcp")
-		if err != nil {
-			return "", fmt.Errorf("find the published port: %w", err)
-		}
-		port = int(mapped.Num())
+// location is where a server in a container is found.
+type location struct {
+	// host, port and bus are where the other servers reach it.
+	host      string
+	port, bus int
+	// published is the port of this machine's loopback that leads to it; 0 means
+	// that this is port.
+	published int
+}
+
+// open is the port of this machine's loopback.
+func (l location) open() int { return cmp.Or(l.published, l.port) }
+
+// locate finds out where the server of a running container is.
+func (e *engine) locate(ctx context.Context, p plan, ctr testcontainers.Container) (location, error) {
+	if p.port != 0 {
+		return location{host: localHost, port: p.port, bus: p.bus}, nil
 	}
-	return p.engineName + "://127.0.0.1:" + strconv.Itoa(port), nil
+	mapped, err := ctr.MappedPort(ctx, strconv.Itoa(innerPort)+"/tcp")
+	if err != nil {
+		return location{}, fmt.Errorf("find the published port: %w", err)
+	}
+	if p.network == "" {
+		return location{host: localHost, port: int(mapped.Num())}, nil
+	}
+	host, err := e.innerAddress(ctx, ctr.GetContainerID(), p.network)
+	return location{host: host, port: innerPort, bus: innerBus, published: int(mapped.Num())}, err
 }
 
 // explainRun says what a person can do about a container that did not start.
@@ -222,19 +276,13 @@ func (e *engine) logTail(ctx context.Context, id string) string {
 	return "its log ends with:\n" + strings.TrimSpace(text.String())
 }
 
-// processTitle asks a server for the template of its process title.
-func processTitle(ctx context.Context, c contact) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	opts, err := c.options()
-	if err != nil {
-		return "", err
+// answersAs says whether the server that answers is the one of this plan. A
+// sentinel does not tell its process title, but its id.
+func (p plan) answersAs(ctx context.Context, c contact) (bool, error) {
+	if p.spec.sentinel() {
+		id, err := ask(ctx, c, "SENTINEL", "MYID")
+		return id == p.spec.id, err
 	}
-	rdb := redis.NewClient(opts)
-	const key = "proc-title-template"
-	values, err := rdb.ConfigGet(ctx, key).Result()
-	if err != nil {
-		return "", errors.Join(fmt.Errorf("ask %s for its process title: %w", c, err), rdb.Close())
-	}
-	return values[key], rdb.Close()
+	reply, err := ask(ctx, c, "CONFIG", "GET", "proc-title-template")
+	return pairs(reply)["proc-title-template"] == p.title(), err
 }

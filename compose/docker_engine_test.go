@@ -2,9 +2,13 @@ package compose
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -42,16 +46,14 @@ func TestDockerWithoutEngine(t *testing.T) {
 			}
 		})
 	}
-	t.Run("targets that are no single server are refused first", func(t *testing.T) {
+	t.Run("a URL is refused first", func(t *testing.T) {
 		t.Setenv("DOCKER_HOST", absent)
-		for _, text := range []string{"redis:8.0@cluster", "redis://127.0.0.1:1"} {
-			other, err := ParseTarget(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := Docker().Check(t.Context(), other); err == nil || errors.Is(err, errNoEngine) {
-				t.Errorf("%s: got %v, want a word on the target", text, err)
-			}
+		other, err := ParseTarget("redis://127.0.0.1:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Docker().Check(t.Context(), other); err == nil || errors.Is(err, errNoEngine) {
+			t.Errorf("got %v, want a word on the target", err)
 		}
 	})
 }
@@ -85,29 +87,38 @@ func TestPlanCommand(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		port int
-		want string
+		want []string
 	}{
-		{"in the host's network", 7001, "--bind 127.0.0.1 --port 7001 --protected-mode yes"},
-		{"behind a published port", 0, "--bind 0.0.0.0 --port 6379 --protected-mode no"},
+		{"in the host's network", 7001, []string{"--bind 127.0.0.1 ", "--port 7001 ", "--protected-mode yes "}},
+		{"behind a published port", 0, []string{"--bind 0.0.0.0 ", "--port 6379 ", "--protected-mode no "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newPlan(Redis, serverImage{}, []string{"--save", "60 1"})
+			p := newPlan(Redis, serverImage{}, alone("--save", "60 1"))
 			p.port = c.port
 			got := p.command()
-			if line := strings.Join(got, " "); !strings.HasPrefix(line, c.want+" ") {
-				t.Errorf("got %q, want %q…", line, c.want)
+			line := strings.Join(got, " ")
+			for _, want := range c.want {
+				if !strings.Contains(line, want) {
+					t.Errorf("got %q, want %q in it", line, want)
+				}
 			}
-			if tail := got[len(got)-4:]; !slices.Equal(tail, []string{"--save", "60 1", "--proc-title-template", p.title()}) {
-				t.Errorf("got …%q, want the user's options after the defaults, and the title last", tail)
+			own, defaults := strings.LastIndex(line, "--save 60 1"), strings.LastIndex(line, "--save  ")
+			if title := got[len(got)-2:]; own < defaults || !slices.Equal(title, []string{"--proc-title-template", p.title()}) {
+				t.Errorf("got %q, want the user's options after the defaults, and the title last", line)
 			}
 		})
 	}
 }
 
+// alone is a single server with options.
+func alone(args ...string) spec {
+	return spec{topology: Standalone, shape: usual(Standalone), args: args}
+}
+
 func TestPlanKeepsToProcessors(t *testing.T) {
 	for want, cpus := range map[string][]int{"": nil, "3": {3}, "2,3": {2, 3}} {
 		for _, port := range []int{0, 7001} {
-			p := newPlan(Redis, serverImage{}, nil)
+			p := newPlan(Redis, serverImage{}, alone())
 			p.cpus, p.port = cpus, port
 			var host container.HostConfig
 			p.request().HostConfigModifier(&host)
@@ -140,4 +151,43 @@ func TestLendEnv(t *testing.T) {
 			t.Errorf("got %q, want nothing", got)
 		}
 	})
+}
+
+// fakeEngine is an engine that tells nothing but what it is.
+func fakeEngine(t *testing.T, info string) *engine {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Api-Version", "1.41")
+		if strings.HasSuffix(r.URL.Path, "/info") {
+			fmt.Fprint(w, info)
+		}
+	}))
+	t.Cleanup(server.Close)
+	eng, err := dialEngine(t.Context(), strings.Replace(server.URL, "http://", "tcp://", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { eng.api.Close() })
+	return eng
+}
+
+func TestPublishedPortsWhereTheLoopbackIsNotShared(t *testing.T) {
+	const native, desktop, rootless = `{"OperatingSystem":"Debian"}`, `{"OperatingSystem":"Docker Desktop"}`, `{"SecurityOptions":["name=rootless"]}`
+	linux := runtime.GOOS == "linux"
+	for _, c := range []struct {
+		info  string
+		asked bool
+		want  bool
+	}{
+		{native, false, !linux},
+		{native, true, true},
+		{desktop, false, true},
+		{rootless, false, true},
+	} {
+		got, err := fakeEngine(t, c.info).publishes(t.Context(), Options{PublishedPorts: c.asked})
+		if err != nil || got != c.want {
+			t.Errorf("an engine that is %s, asked for %t: got %t and %v, want %t", c.info, c.asked, got, err, c.want)
+		}
+	}
 }

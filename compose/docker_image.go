@@ -45,16 +45,36 @@ func (i serverImage) origin() string {
 	return "image " + i.name + " (" + i.id + ")"
 }
 
-// imageTemplate is the image's name with the mark for the version: the
-// official one, unless the environment says otherwise.
-func imageTemplate(engineName string) string {
+// originOf is origin, and says so where the tag is a floating one, which may hold
+// another version another day.
+func (i serverImage) originOf(version string) string {
+	if !floats(i.name, version) {
+		return i.origin()
+	}
+	return i.origin() + ", a floating tag, " + version + " when this ran"
+}
+
+// floats tells whether an image's name leaves open which version it is: a tag that
+// does not begin with the whole version, or none. An ID or a digest does not.
+func floats(name, version string) bool {
+	if strings.Contains(name, "@") || strings.HasPrefix(name, "sha256:") {
+		return false
+	}
+	_, tag, _ := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+	return tag != version && !strings.HasPrefix(tag, version+"-")
+}
+
+// imageTemplates are the names of images, with the mark for the version: the one
+// that the environment says, or else the official one and what ImportImage makes.
+func imageTemplates(engineName string) []string {
 	if template := os.Getenv("TORIIBENCH_IMAGE_" + strings.ToUpper(engineName)); template != "" {
-		return template
+		return []string{template}
 	}
+	official := "redis:" + versionMark
 	if engineName == Valkey {
-		return "valkey/valkey:" + versionMark
+		official = "valkey/valkey:" + versionMark
 	}
-	return "redis:" + versionMark
+	return []string{official, localTemplate(engineName)}
 }
 
 // findImage finds the image for t without any download: override when it is
@@ -65,7 +85,18 @@ func (e *engine) findImage(ctx context.Context, t Target, override string) (serv
 	if override != "" {
 		return e.inspectImage(ctx, override)
 	}
-	template := imageTemplate(t.Engine)
+	templates := imageTemplates(t.Engine)
+	for _, template := range templates {
+		if img, err := e.findTagged(ctx, t, template); !errors.Is(err, errNoImage) {
+			return img, err
+		}
+	}
+	name := strings.ReplaceAll(templates[0], versionMark, cmp.Or(t.Version, DefaultVersion(t.Engine)))
+	return serverImage{name: name}, fmt.Errorf("find %s: %w", name, errNoImage)
+}
+
+// findTagged finds the image for t among those of one template.
+func (e *engine) findTagged(ctx context.Context, t Target, template string) (serverImage, error) {
 	exact := strings.ReplaceAll(template, versionMark, cmp.Or(t.Version, newestTag))
 	if t.Version != "" {
 		if img, err := e.inspectImage(ctx, exact); !errors.Is(err, errNoImage) {
@@ -76,12 +107,7 @@ func (e *engine) findImage(ctx context.Context, t Target, override string) (serv
 	if err != nil {
 		return serverImage{}, err
 	}
-	img, err := e.inspectImage(ctx, cmp.Or(newestImage(tags, template, t.Version), exact))
-	if errors.Is(err, errNoImage) {
-		img.name = strings.ReplaceAll(template, versionMark, cmp.Or(t.Version, DefaultVersion(t.Engine)))
-		err = fmt.Errorf("find %s: %w", img.name, errNoImage)
-	}
-	return img, err
+	return e.inspectImage(ctx, cmp.Or(newestImage(tags, template, t.Version), exact))
 }
 
 // inspectImage looks an image up by its name or ID.
@@ -172,8 +198,8 @@ func (e *engine) obtainImage(ctx context.Context, t Target, opts Options) (serve
 
 // explainNoImage says how to get an image, or how to do without.
 func explainNoImage(t Target, name string, err error) error {
-	return fmt.Errorf("%w: get it with \"docker pull %s\", name another one in TORIIBENCH_IMAGE_%s, or take --provider native",
-		err, name, strings.ToUpper(t.Engine))
+	return fmt.Errorf("%w: get it with \"docker pull %s\", make one of the distribution's package with \"toriibench servers image %s\", name another one in TORIIBENCH_IMAGE_%s, or take --provider native",
+		err, name, fetchName(t), strings.ToUpper(t.Engine))
 }
 
 // pull downloads an image and tells log about it.

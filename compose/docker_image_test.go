@@ -1,21 +1,11 @@
 package compose
 
 import (
-	"archive/tar"
 	"context"
-	"debug/elf"
 	"fmt"
-	"io"
-	"maps"
 	"os"
-	"os/exec"
-	"path"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/moby/moby/client"
 )
@@ -23,15 +13,15 @@ import (
 func TestImageName(t *testing.T) {
 	t.Setenv("TORIIBENCH_IMAGE_REDIS", "")
 	t.Setenv("TORIIBENCH_IMAGE_VALKEY", "mirror.test/vk:{version}-slim")
-	for engineName, want := range map[string]string{
-		Redis: "redis:{version}", Valkey: "mirror.test/vk:{version}-slim",
+	for engineName, want := range map[string][]string{
+		Redis: {"redis:{version}", "toriibench/redis:{version}"}, Valkey: {"mirror.test/vk:{version}-slim"},
 	} {
-		if got := imageTemplate(engineName); got != want {
-			t.Errorf("template of %s: got %q, want %q", engineName, got, want)
+		if got := imageTemplates(engineName); !slices.Equal(got, want) {
+			t.Errorf("templates of %s: got %q, want %q", engineName, got, want)
 		}
 	}
 	t.Setenv("TORIIBENCH_IMAGE_VALKEY", "")
-	if got, want := imageTemplate(Valkey), "valkey/valkey:{version}"; got != want {
+	if got, want := imageTemplates(Valkey)[0], "valkey/valkey:{version}"; got != want {
 		t.Errorf("template of valkey: got %q, want %q", got, want)
 	}
 }
@@ -58,6 +48,26 @@ func TestNewestImage(t *testing.T) {
 	}
 }
 
+func TestFloatingTags(t *testing.T) {
+	for name, want := range map[string]bool{
+		"redis:8.0.6":                     false,
+		"redis:8.0.6-alpine":              false,
+		"localhost:5000/team/redis:8.0.6": false,
+		"redis@sha256:0123":               false,
+		"sha256:0123":                     false,
+		"redis":                           true,
+		"redis:latest":                    true,
+		"redis:8":                         true,
+		"redis:8.0":                       true,
+		"localhost:5000/team/redis":       true,
+		"localhost:5000/team/redis:8.0":   true,
+	} {
+		if got := floats(name, "8.0.6"); got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestOriginNamesDigestOrID(t *testing.T) {
 	pulled := serverImage{name: "redis:8.0", id: "sha256:aa", digest: "redis@sha256:bb"}
 	if got, want := pulled.origin(), "image redis:8.0@sha256:bb"; got != want {
@@ -79,17 +89,10 @@ func importServer(t *testing.T, eng *engine, target Target) (name string, prog p
 		needless(t, "no server program for %s to make an image of: %v", target, err)
 	}
 	name = fmt.Sprintf("toriibench-test/%s:%s", prog.engine, prog.version)
-	reader, writer := io.Pipe()
-	go func() { writer.CloseWithError(writeRoot(writer, rootFiles(t, prog))) }()
-	result, err := eng.api.ImageImport(t.Context(), client.ImageImportSource{Source: reader, SourceName: "-"}, name,
-		client.ImageImportOptions{Changes: []string{"ENV LD_LIBRARY_PATH=/lib"}})
-	if err != nil {
-		t.Fatalf("import image: %v", err)
+	if err := eng.importProgram(t.Context(), prog, name); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeImage(t, eng, name) })
-	if text, err := io.ReadAll(result); err != nil || strings.Contains(string(text), "errorDetail") {
-		t.Fatalf("import image: %v: %s", err, text)
-	}
 	return name, prog
 }
 
@@ -101,76 +104,6 @@ func removeImage(t *testing.T, eng *engine, name string) {
 	if _, err := eng.api.ImageRemove(ctx, name, client.ImageRemoveOptions{Force: true}); err != nil {
 		t.Errorf("remove image %s: %v", name, err)
 	}
-}
-
-// rootFiles maps the paths in an image to the files here that prog needs: its
-// binary, the libraries, and the loader where the binary expects it.
-func rootFiles(t *testing.T, prog program) map[string]string {
-	t.Helper()
-	argv := prog.command()
-	binary, loader := argv[len(argv)-1], argv[:len(argv)-1]
-	binary, err := filepath.EvalSymlinks(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := []string{"ldd", binary}
-	if len(loader) > 0 {
-		list = slices.Concat(loader, []string{"--list", binary})
-	}
-	out, err := exec.CommandContext(t.Context(), list[0], list[1:]...).Output()
-	if err != nil {
-		t.Fatalf("list libraries with %v: %v", list, err)
-	}
-	files := map[string]string{"usr/local/bin/" + prog.engine + "-server": binary}
-	for _, found := range regexp.MustCompile(`(/\S+) \(0x`).FindAllStringSubmatch(string(out), -1) {
-		files["lib/"+path.Base(found[1])] = found[1]
-	}
-	interpreter := interpreterOf(t, binary)
-	files[strings.TrimPrefix(interpreter, "/")] = interpreter
-	if len(loader) > 0 {
-		files[strings.TrimPrefix(interpreter, "/")] = loader[0]
-	}
-	return files
-}
-
-// interpreterOf is the path of the loader that a binary asks for.
-func interpreterOf(t *testing.T, binary string) string {
-	t.Helper()
-	file, err := elf.Open(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	for _, header := range file.Progs {
-		if header.Type == elf.PT_INTERP {
-			text, err := io.ReadAll(header.Open())
-			if err != nil {
-				t.Fatal(err)
-			}
-			return strings.TrimRight(string(text), "\x00")
-		}
-	}
-	t.Fatalf("%s has no loader", binary)
-	return ""
-}
-
-// writeRoot writes files, keyed by their path in the image, as a tar.
-func writeRoot(w io.Writer, files map[string]string) error {
-	archive := tar.NewWriter(w)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		content, err := os.ReadFile(files[name])
-		if err != nil {
-			return err
-		}
-		header := &tar.Header{Name: name, Mode: 0o755, Size: int64(len(content)), ModTime: time.Unix(0, 0)}
-		if err := archive.WriteHeader(header); err != nil {
-			return err
-		}
-		if _, err := archive.Write(content); err != nil {
-			return err
-		}
-	}
-	return archive.Close()
 }
 
 // needless ends a test for want of something that this machine does not have:

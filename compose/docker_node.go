@@ -30,29 +30,59 @@ const (
 type containerNode struct {
 	engine    *engine
 	container testcontainers.Container
-	rawURL    string
+	plan      plan
+	at        location
+	contact   contact
 
 	gone    chan struct{}      // closed when the server has ended unasked
-	watched chan struct{}      // closed when the watch is over
 	unwatch context.CancelFunc // ends the watch
 
 	mu      sync.Mutex
-	cause   error // why it ended
-	closing bool  // its end is asked for
+	watched chan struct{} // closed when the watch of this life is over
+	cause   error         // why it ended
+	asked   bool          // its end is asked for
 }
 
-// follow makes a node of a running container and watches it until close.
-func (e *engine) follow(ctx context.Context, ctr testcontainers.Container, rawURL string) *containerNode {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// follow makes a node of a running container at a location and watches it until close.
+func (e *engine) follow(ctx context.Context, ctr testcontainers.Container, p plan, at location) *containerNode {
 	n := &containerNode{
-		engine: e, container: ctr, rawURL: rawURL,
-		gone: make(chan struct{}), watched: make(chan struct{}), unwatch: cancel,
+		engine: e, container: ctr, plan: p, at: at, contact: p.spec.contact(localHost, at.open()), gone: make(chan struct{}),
 	}
+	n.beginWatch(ctx)
+	return n
+}
+
+// beginWatch watches the container from a start to its end.
+func (n *containerNode) beginWatch(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unwatch, n.asked = cancel, false
+	over := make(chan struct{})
+	n.watched = over
 	go func() {
-		defer close(n.watched)
+		defer close(over)
 		n.watch(ctx)
 	}()
-	return n
+}
+
+// over is closed when the watch is: the server has ended, or is lost.
+func (n *containerNode) over() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.watched
+}
+
+// member is the container as a member of a topology.
+func (n *containerNode) member() *member {
+	port, bus := n.at.port, n.at.bus
+	if n.plan.front != 0 {
+		port, bus = n.plan.front, n.plan.frontBus
+	}
+	return &member{
+		node: n, contact: n.contact, host: n.at.host, port: port, bus: bus, published: n.at.published,
+		tail: func(ctx context.Context) string { return "; " + n.engine.logTail(ctx, n.id()) },
+	}
 }
 
 // id is the engine's name for the container.
@@ -104,25 +134,31 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (n *containerNode) ended(cause error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closing {
+	if n.asked || n.cause != nil {
 		return
 	}
 	n.cause = cause
 	close(n.gone)
 }
 
-// prove returns when the container's own server answers: the one that has the
-// process title that it was given. It returns errPortTaken when another
-// program has the port.
-func (n *containerNode) prove(ctx context.Context, title string) error {
+// ask notes that the end of the server is wanted.
+func (n *containerNode) ask() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked = true
+}
+
+// prove returns when the container's own server answers. It returns errPortTaken
+// when another program has the port.
+func (n *containerNode) prove(ctx context.Context) error {
 	err := n.awaitAnswer(ctx)
 	if err == nil {
-		var found string
-		if found, err = processTitle(ctx, at(n.rawURL)); err == nil && found == title {
+		var own bool
+		if own, err = n.plan.answersAs(ctx, n.contact); own && err == nil {
 			return nil
 		}
 		if err == nil {
-			return fmt.Errorf("%w: another server answers at %s", errPortTaken, n.rawURL)
+			return fmt.Errorf("%w: another server answers at %s", errPortTaken, n.contact)
 		}
 	}
 	return n.whyNot(ctx, err)
@@ -134,7 +170,7 @@ func (n *containerNode) awaitAnswer(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answer := make(chan error, 1)
-	go func() { answer <- waitReady(ctx, at(n.rawURL)) }()
+	go func() { answer <- waitReady(ctx, n.contact) }()
 	select {
 	case err := <-answer:
 		return err
@@ -175,12 +211,12 @@ func portTaken(cause error) bool {
 }
 
 // resetStats is part of node.
-func (n *containerNode) resetStats(ctx context.Context) error { return resetStats(ctx, at(n.rawURL)) }
+func (n *containerNode) resetStats(ctx context.Context) error { return resetStats(ctx, n.contact) }
 
 // info is part of node. It refuses the answer of another server that took the
 // port after this one ended.
 func (n *containerNode) info(ctx context.Context, sections ...string) (map[string]string, error) {
-	info, err := serverInfo(ctx, at(n.rawURL), sections...)
+	info, err := serverInfo(ctx, n.contact, sections...)
 	if cause := n.err(); cause != nil {
 		return nil, cause
 	}
@@ -201,34 +237,72 @@ func (n *containerNode) err() error {
 func (n *containerNode) kill(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if _, err := n.engine.api.ContainerKill(ctx, n.id(), client.ContainerKillOptions{Signal: "KILL"}); err != nil {
-		return fmt.Errorf("kill the container: %s", engineWords(err))
+	if err := n.signal(ctx, "KILL"); err != nil {
+		return err
 	}
 	select {
-	case <-n.watched:
+	case <-n.over():
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the killed container: %w", ctx.Err())
 	}
 }
 
+// signal sends the server a signal.
+func (n *containerNode) signal(ctx context.Context, name string) error {
+	if _, err := n.engine.api.ContainerKill(ctx, n.id(), client.ContainerKillOptions{Signal: name}); err != nil {
+		return fmt.Errorf("send SIG%s to the container: %s", name, engineWords(err))
+	}
+	return nil
+}
+
+// crash is part of breakable.
+func (n *containerNode) crash(ctx context.Context) error {
+	n.ask()
+	return n.kill(ctx)
+}
+
+// freeze is part of breakable.
+func (n *containerNode) freeze(ctx context.Context) error { return n.signal(ctx, "STOP") }
+
+// thaw is part of breakable.
+func (n *containerNode) thaw(ctx context.Context) error { return n.signal(ctx, "CONT") }
+
+// revive is part of breakable. The server has its files and its port again.
+func (n *containerNode) revive(ctx context.Context) error {
+	select {
+	case <-n.over():
+	default:
+		return errors.New("start a server again: it runs")
+	}
+	if n.plan.port == 0 {
+		return fmt.Errorf("%w behind published ports: the engine would choose others; take the host's network, or --provider native", ErrNotSupported)
+	}
+	if _, err := n.engine.api.ContainerStart(ctx, n.id(), client.ContainerStartOptions{}); err != nil {
+		return fmt.Errorf("start the container again: %s", engineWords(err))
+	}
+	n.beginWatch(ctx)
+	return n.prove(ctx)
+}
+
 // close is part of node: it stops the server, with SIGKILL when it does not end by itself, and
 // removes its container and volumes, also when ctx is over: nothing may stay
 // behind.
 func (n *containerNode) close(ctx context.Context) error {
-	n.mu.Lock()
-	n.closing = true
-	n.mu.Unlock()
+	n.ask()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
 	defer cancel()
 	// What the library says is not the last word: a container that somebody
 	// else has removed is an error to it, and none here.
 	stopErr := n.container.Terminate(ctx, testcontainers.StopTimeout(stopGrace))
 	err := n.engine.remove(ctx, n.id())
-	if err != nil {
+	if err != nil && !errors.Is(err, errEngineGone) {
 		err = errors.Join(stopErr, err)
 	}
-	n.unwatch()
-	<-n.watched
+	n.mu.Lock()
+	unwatch := n.unwatch
+	n.mu.Unlock()
+	unwatch()
+	<-n.over()
 	return err
 }

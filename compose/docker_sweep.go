@@ -17,7 +17,11 @@ import (
 // machines have none.
 const sweepLook = 250 * time.Millisecond
 
-// sweepDocker removes the containers that programs of this machine left behind
+// errEngineGone marks what could not be done for want of the engine, which had
+// answered before.
+var errEngineGone = errors.New("the container engine is gone")
+
+// sweepDocker removes the containers and networks that programs of this machine left behind
 // when they were killed, and tells log of each. Without an engine there is
 // nothing to do, and no error.
 func sweepDocker(ctx context.Context, log io.Writer) error {
@@ -38,7 +42,7 @@ func quickEngine(ctx context.Context) (*engine, error) {
 	return openEngine(ctx)
 }
 
-// sweep removes the containers of owners that are gone.
+// sweep removes the containers, and then the networks, of owners that are gone.
 func (e *engine) sweep(ctx context.Context, log io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
@@ -57,10 +61,10 @@ func (e *engine) sweep(ctx context.Context, log io.Writer) error {
 		}
 		fmt.Fprintf(log, "removed container %.12s of %s, left behind by a run that is gone\n", item.ID, item.Image)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.sweepNetworks(ctx, log))...)
 }
 
-// abandoned tells whether a container's owner is gone for sure.
+// abandoned tells whether the owner of a container or a network is gone for sure.
 func abandoned(labels map[string]string) bool {
 	owner := labels[labelOwner]
 	return owner != "" && !ownerAlive(owner)
@@ -86,6 +90,9 @@ func (e *engine) remove(ctx context.Context, id string) error {
 	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})
 	if err == nil || errdefs.IsNotFound(err) || strings.Contains(err.Error(), "already in progress") {
 		return nil
+	}
+	if client.IsErrConnectionFailed(err) {
+		return fmt.Errorf("remove container %.12s: %w: it may still run, and the next run of this program removes it once the engine is back", id, errEngineGone)
 	}
 	return fmt.Errorf("remove container %.12s: %s", id, engineWords(err))
 }

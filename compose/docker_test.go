@@ -48,7 +48,12 @@ func TestDocker(t *testing.T) {
 	s := dockerSuite{eng: eng, target: Target{Engine: Redis, Version: prog.version, Topology: Standalone}}
 	t.Run("starts, answers, and leaves nothing", s.life)
 	t.Run("a target without a version takes the image at hand", s.anyVersion)
+	t.Run("a floating tag is told to be one", s.floating)
 	t.Run("a published port answers", s.published)
+	t.Run("topologies of several start, serve, and leave nothing", s.topologies)
+	t.Run("a primary that is killed or cut off is replaced", s.faults)
+	t.Run("topologies behind published ports start, serve, and leave nothing", s.publishedTopologies)
+	t.Run("a topology behind published ports that fails leaves nothing", s.publishedFailure)
 	t.Run("a port taken by a silent program is replaced", s.silentPort)
 	t.Run("a port taken by another server is replaced", s.foreignServer)
 	t.Run("gives up when every port is taken", s.noPort)
@@ -77,12 +82,15 @@ func TestDockerValkey(t *testing.T) {
 	checkClose(t, topo)
 }
 
-// watchLeftovers expects that a test leaves no container behind.
+// watchLeftovers expects that a test leaves no container and no network behind.
 func (s dockerSuite) watchLeftovers(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
 		if left := ownContainers(t, s.eng); len(left) > 0 {
 			t.Errorf("containers left behind: %v", left)
+		}
+		if left := ownNetworks(t, s.eng); len(left) > 0 {
+			t.Errorf("networks left behind: %v", left)
 		}
 	})
 }
@@ -187,7 +195,7 @@ func startNode(t *testing.T, eng *engine, target Target, ports ...int) (*contain
 	if err != nil {
 		t.Fatal(err)
 	}
-	node, err := eng.startServer(t.Context(), newPlan(target.Engine, img, nil), func(ctx context.Context) (int, error) {
+	node, err := eng.startServer(t.Context(), newPlan(target.Engine, img, alone()), func(ctx context.Context) (int, error) {
 		if len(ports) == 0 {
 			return freePort(ctx)
 		}
@@ -201,6 +209,24 @@ func startNode(t *testing.T, eng *engine, target Target, ports ...int) (*contain
 	return node, err
 }
 
+func (s dockerSuite) floating(t *testing.T) {
+	s.watchLeftovers(t)
+	img, err := s.eng.findImage(t.Context(), s.target, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "toriibench-test/redis:newest"
+	if _, err := s.eng.api.ImageTag(t.Context(), client.ImageTagOptions{Source: img.id, Target: name}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { removeImage(t, s.eng, name) })
+	topo := startDocker(t, Target{Engine: Redis, Topology: Standalone}, Options{Image: name})
+	if want := "a floating tag, " + s.target.Version + " when this ran"; topo.Version != s.target.Version || !strings.Contains(topo.Origin, want) {
+		t.Errorf("version %s, origin %q lacks %q", topo.Version, topo.Origin, want)
+	}
+	checkClose(t, topo)
+}
+
 func (s dockerSuite) published(t *testing.T) {
 	s.watchLeftovers(t)
 	node, err := startNode(t, s.eng, s.target, 0)
@@ -211,11 +237,71 @@ func (s dockerSuite) published(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info["tcp_port"] != strconv.Itoa(innerPort) || strings.HasSuffix(node.rawURL, ":"+info["tcp_port"]) {
-		t.Errorf("server listens on %s behind %s, want %d behind a published port", info["tcp_port"], node.rawURL, innerPort)
+	if info["tcp_port"] != strconv.Itoa(innerPort) || strings.HasSuffix(node.contact.url, ":"+info["tcp_port"]) {
+		t.Errorf("server listens on %s behind %s, want %d behind a published port", info["tcp_port"], node.contact.url, innerPort)
 	}
 	if err := node.close(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+func (s dockerSuite) topologies(t *testing.T) {
+	for shape, servers := range map[string]int{"replicated": 3, "sentinel+mtls+acl+aof": 6, "cluster+tls+acl": 6} {
+		t.Run(shape, func(t *testing.T) {
+			s.watchLeftovers(t)
+			target, err := ParseTarget(Redis + ":" + s.target.Version + "@" + shape)
+			if err != nil {
+				t.Fatal(err)
+			}
+			topo := startDocker(t, target, Options{Rules: testRules})
+			if got := len(ownContainers(t, s.eng)); got != servers {
+				t.Errorf("%d servers run, want %d", got, servers)
+			}
+			useTopology(t, topo)
+			if err := topo.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// faults breaks the same topology in two ways.
+func (s dockerSuite) faults(t *testing.T) {
+	s.watchLeftovers(t)
+	target, err := ParseTarget(Redis + ":" + s.target.Version + "@sentinel+tls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	topo := startDocker(t, target, Options{Links: true})
+	broken := primaryOf(t.Context(), topo, 0)
+	if err := topo.Kill(t.Context(), broken); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a new primary", func(ctx context.Context) bool { return primaryOf(ctx, topo, 0) >= 0 })
+	if err := topo.Restart(t.Context(), broken); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, topo)
+	broken = primaryOf(t.Context(), topo, 0)
+	if err := topo.Partition(broken, true); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "another primary beside the one that is cut off", func(ctx context.Context) bool {
+		return slices.ContainsFunc(topo.Servers(ctx), func(s Server) bool { return s.Number != broken && s.Role == RolePrimary })
+	})
+	if err := topo.Partition(broken, false); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, topo)
+	useTopology(t, topo)
+	if err := topo.Stop(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := topo.Servers(t.Context())[1].Role; got != RoleDown {
+		t.Errorf("the stopped server is %q", got)
+	}
+	if err := topo.Close(t.Context()); err != nil {
+		t.Errorf("close with a stopped server: %v", err)
 	}
 }
 
@@ -237,8 +323,8 @@ func (s dockerSuite) silentPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.HasSuffix(node.rawURL, ":"+strconv.Itoa(taken)) {
-		t.Errorf("started on the taken port: %s", node.rawURL)
+	if strings.HasSuffix(node.contact.url, ":"+strconv.Itoa(taken)) {
+		t.Errorf("started on the taken port: %s", node.contact.url)
 	}
 	if err := node.close(t.Context()); err != nil {
 		t.Error(err)
@@ -260,8 +346,8 @@ func (s dockerSuite) foreignServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if node.rawURL == foreign.URLs[0] {
-		t.Errorf("took another server for its own: %s", node.rawURL)
+	if node.contact.url == foreign.URLs[0] {
+		t.Errorf("took another server for its own: %s", node.contact.url)
 	}
 	if err := errors.Join(node.close(t.Context()), foreign.Close(t.Context())); err != nil {
 		t.Error(err)
@@ -378,7 +464,7 @@ func (s dockerSuite) cancelled(t *testing.T) {
 	}()
 	// A server without a port is never ready, so the start is under way for as
 	// long as it takes.
-	_, err = s.eng.startServer(ctx, newPlan(Redis, img, []string{"--port", "0", "--unixsocket", "/data/socket"}), freePort)
+	_, err = s.eng.startServer(ctx, newPlan(Redis, img, alone("--port", "0", "--unixsocket", "/data/socket")), freePort)
 	if !errors.Is(err, context.Canceled) || !<-seen {
 		t.Errorf("got %v, want %v after there was a container", err, context.Canceled)
 	}
@@ -392,6 +478,7 @@ func (s dockerSuite) sweep(t *testing.T) {
 	}
 	living := startDocker(t, s.target, Options{})
 	dead := createContainer(t, s.eng, img, "nobody")
+	deadNetwork, livingNetwork := createNetwork(t, s.eng, "nobody"), createNetwork(t, s.eng, ownerID())
 	var log bytes.Buffer
 	if err := sweepDocker(t.Context(), &log); err != nil {
 		t.Fatal(err)
@@ -399,8 +486,16 @@ func (s dockerSuite) sweep(t *testing.T) {
 	if _, err := s.eng.api.ContainerInspect(t.Context(), dead, client.ContainerInspectOptions{}); err == nil {
 		t.Error("the container of a dead owner is still there")
 	}
-	if want := "removed container " + dead[:12] + " of "; !strings.Contains(log.String(), want) || strings.Count(log.String(), "\n") != 1 {
-		t.Errorf("log: got %q, want one line with %q", log.String(), want)
+	for _, want := range []string{"removed container " + dead[:12] + " of ", "removed network " + deadNetwork + ","} {
+		if !strings.Contains(log.String(), want) || strings.Count(log.String(), "\n") != 2 {
+			t.Errorf("log: got %q, want two lines, one with %q", log.String(), want)
+		}
+	}
+	if left := ownNetworks(t, s.eng); !slices.Equal(left, []string{livingNetwork}) {
+		t.Errorf("networks: got %v, want that of a living owner", left)
+	}
+	if err := s.eng.removeNetwork(t.Context(), livingNetwork); err != nil {
+		t.Error(err)
 	}
 	if _, err := living.Info(t.Context()); err != nil {
 		t.Errorf("the container of a living owner was touched: %v", err)

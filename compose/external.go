@@ -13,13 +13,16 @@ import (
 var errNotOurs = errors.New("an external server is not ours to kill or to reset")
 
 // External returns the provider of servers that run already and that a URL
-// names: redis, rediss, valkey or valkeys://[user:password@]host[:port][/database].
+// names: redis, rediss, valkey or valkeys://[user:password@]host[:port][/database],
+// or with +cluster or +sentinel behind the scheme some nodes of a cluster or some
+// sentinels, with commas between them, and behind sentinels /master. The user and
+// the password are those of the servers; sentinels are asked without.
 // Its name is "external". It never writes anything to a server and never
 // flushes it, and Close only disconnects. No error shows the password.
 //
-// Start refuses a server that could not do the work: one that is loading, a
-// replica, a cluster node, or one that has less room below its maxmemory than
-// [Options].NeedBytes. It warns of an eviction policy by which sessions could
+// Start refuses servers that could not do the work: one that is loading, a
+// replica, a cluster with slots that nobody serves, or one that has less room
+// below its maxmemory than [Options].NeedBytes. It warns of an eviction policy by which sessions could
 // vanish. [Topology.Died] is closed when the server is silent for about three
 // seconds. The provider may be used from any goroutine.
 func External() Provider { return externalProvider{} }
@@ -32,7 +35,7 @@ func (externalProvider) Name() string { return "external" }
 
 // Check says whether the server of t's URL answers and could be used.
 func (externalProvider) Check(ctx context.Context, t Target) error {
-	_, err := examine(ctx, t)
+	_, _, err := examine(ctx, t)
 	return err
 }
 
@@ -41,48 +44,64 @@ func (externalProvider) Start(ctx context.Context, t Target, opts Options) (*Top
 	if len(opts.Args) > 0 {
 		return nil, fmt.Errorf("use %s: server options cannot be set on an external server: %s", t, strings.Join(opts.Args, " "))
 	}
-	info, err := examine(ctx, t)
+	found, infos, err := examine(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRoom(info, opts.NeedBytes); err != nil {
-		return nil, fmt.Errorf("use %s: %w", t, err)
+	var nodes []node
+	for i, info := range infos {
+		if err := checkRoom(info, opts.NeedBytes/int64(len(infos))); err != nil {
+			return nil, errors.Join(fmt.Errorf("use %s: %w", redact(found.primaries[i]), err), closeAll(ctx, nodes))
+		}
+		warnEviction(opts.log(), found.primaries[i], info)
+		node, err := newExternalNode(ctx, found.primaries[i])
+		if err != nil {
+			return nil, errors.Join(err, closeAll(ctx, nodes))
+		}
+		nodes = append(nodes, node)
 	}
-	warnEviction(opts.log(), t, info)
-	node, err := newExternalNode(ctx, t.URL)
-	if err != nil {
-		return nil, err
-	}
-	topo := newTopology(t, "external", []string{t.URL}, node)
-	topo.Engine, topo.Version = identify(info)
+	topo := newTopology(t, "external", found.urls, nodes...)
+	topo.Access = found.access
+	topo.Engine, topo.Version = identify(infos[0])
 	topo.Origin = "external server " + t.String()
 	return topo, nil
 }
 
-// examine connects to t's URL and returns what the server says of itself, or
-// why it cannot be used.
-func examine(ctx context.Context, t Target) (map[string]string, error) {
+// examine finds the servers behind t's URL and returns what those that take writes
+// say of themselves, or why they cannot be used.
+func examine(ctx context.Context, t Target) (behind, []map[string]string, error) {
 	if t.URL == "" {
-		return nil, fmt.Errorf("use %s: the provider external needs a URL as target, such as redis://host:6379", t)
+		return behind{}, nil, fmt.Errorf("use %s: the provider external needs a URL as target, such as redis://host:6379", t)
 	}
-	if t.Topology != Standalone {
-		return nil, fmt.Errorf("use %s: %w: only single servers can be used", t, ErrNotSupported)
-	}
-	if err := tryWire(ctx, t.URL); err != nil {
-		return nil, fmt.Errorf("use %s: %w", t, explainWire(err))
-	}
-	info, err := serverInfo(ctx, at(t.URL))
+	found, err := findBehind(ctx, t)
 	if err != nil {
-		return nil, fmt.Errorf("use %s: %w", t, explainWire(err))
+		return found, nil, fmt.Errorf("use %s: %w", t, err)
 	}
-	if err := checkRole(info); err != nil {
-		return nil, fmt.Errorf("use %s: %w", t, err)
+	var infos []map[string]string
+	for _, rawURL := range found.primaries {
+		info, err := examineServer(ctx, rawURL, t.Topology == Cluster)
+		if err != nil {
+			return found, nil, fmt.Errorf("use %s: %w", redact(rawURL), err)
+		}
+		infos = append(infos, info)
 	}
-	return info, nil
+	return found, infos, nil
+}
+
+// examineServer returns what one server says of itself, or why it cannot be used.
+func examineServer(ctx context.Context, rawURL string, clustered bool) (map[string]string, error) {
+	if err := tryWire(ctx, rawURL); err != nil {
+		return nil, explainWire(err)
+	}
+	info, err := serverInfo(ctx, at(rawURL))
+	if err != nil {
+		return nil, explainWire(err)
+	}
+	return info, checkRole(info, clustered)
 }
 
 // checkRole refuses servers that answer but do not take writes for every key.
-func checkRole(info map[string]string) error {
+func checkRole(info map[string]string, clustered bool) error {
 	switch {
 	case info["redis_version"] == "":
 		return errors.New("it does not say its version in INFO: is it Redis or Valkey?")
@@ -90,8 +109,8 @@ func checkRole(info map[string]string) error {
 		return errLoading
 	case info["role"] == "slave":
 		return fmt.Errorf("it is a replica: give the URL of its primary, %s:%s", info["master_host"], info["master_port"])
-	case info["cluster_enabled"] == "1":
-		return fmt.Errorf("it is a node of a cluster: %w: only single servers can be used", ErrNotSupported)
+	case info["cluster_enabled"] == "1" && !clustered:
+		return errors.New("it is a node of a cluster: write redis+cluster:// (or rediss+, valkey+, valkeys+) for redis://")
 	default:
 		return nil
 	}
@@ -129,10 +148,10 @@ func infoNumber(info map[string]string, field string) (int64, error) {
 
 // warnEviction tells log when the server may throw sessions away that have not
 // expired: all policies but noeviction take keys with a TTL, as sessions are.
-func warnEviction(log io.Writer, t Target, info map[string]string) {
+func warnEviction(log io.Writer, rawURL string, info map[string]string) {
 	policy := info["maxmemory_policy"]
 	if limit := info["maxmemory"]; limit == "" || limit == "0" || policy == "" || policy == "noeviction" {
 		return
 	}
-	fmt.Fprintf(log, "warning: %s has maxmemory-policy %s: when its memory is full, it evicts sessions that have not expired\n", t, policy)
+	fmt.Fprintf(log, "warning: %s has maxmemory-policy %s: when its memory is full, it evicts sessions that have not expired\n", redact(rawURL), policy)
 }

@@ -253,11 +253,11 @@ func TestExternalUnreachable(t *testing.T) {
 			t.Errorf("got %v, want a word on URLs", err)
 		}
 	})
-	t.Run("a cluster", func(t *testing.T) {
-		err := External().Check(t.Context(), urlTarget(t, "redis+cluster://127.0.0.1:1,127.0.0.1:2"))
-		if !errors.Is(err, ErrNotSupported) {
-			t.Errorf("got %v, want %v", err, ErrNotSupported)
-		}
+	t.Run("no node of a cluster", func(t *testing.T) {
+		refused(t, fmt.Sprintf("redis+cluster://:%s@127.0.0.1:%d,127.0.0.1:%d", secret, port, port), "nothing listens there")
+	})
+	t.Run("no sentinel", func(t *testing.T) {
+		refused(t, fmt.Sprintf("redis+sentinel://:%s@127.0.0.1:%d/mymaster", secret, port), "nothing listens there")
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,12 +22,19 @@ func (a *assembly) follow(ctx context.Context) error {
 		if _, err := r.command(ctx, "REPLICAOF", primary.host, strconv.Itoa(primary.port)); err != nil {
 			return err
 		}
+		// Started again it still is a replica.
+		if _, err := r.command(ctx, "CONFIG", "REWRITE"); err != nil {
+			return err
+		}
 	}
 	return a.awaitReplicas(ctx)
 }
 
 // meet makes a cluster of the servers.
 func (a *assembly) meet(ctx context.Context) error {
+	if err := a.announce(ctx); err != nil {
+		return err
+	}
 	ids, err := a.introduce(ctx)
 	if err != nil {
 		return err
@@ -263,8 +271,12 @@ func (a *assembly) awaitView(ctx context.Context) error {
 	})
 }
 
-// shownReplicas says which node does not tell clients of all replicas.
+// shownReplicas says which node does not tell clients of all servers as it should.
 func (a *assembly) shownReplicas(ctx context.Context) (*notYet, error) {
+	told := make([]string, len(a.data))
+	for i, m := range a.data {
+		told[i] = m.told()
+	}
 	for _, m := range a.data {
 		reply, err := m.command(ctx, "CLUSTER", "SLOTS")
 		if err != nil {
@@ -273,8 +285,14 @@ func (a *assembly) shownReplicas(ctx context.Context) (*notYet, error) {
 		shards, _ := reply.([]any)
 		for _, shard := range shards {
 			const nodesFrom = 2 // after the first and the last slot
-			if nodes, _ := shard.([]any); len(nodes)-nodesFrom != 1+a.spec.shape.Replicas {
+			nodes, _ := shard.([]any)
+			if len(nodes)-nodesFrom != 1+a.spec.shape.Replicas {
 				return &notYet{m, fmt.Sprintf("tells clients of %d servers of a shard", len(nodes)-nodesFrom)}, nil
+			}
+			for _, node := range nodes[nodesFrom:] {
+				if address := shownAddress(node); !slices.Contains(told, address) {
+					return &notYet{m, "tells clients of a server at " + address}, nil
+				}
 			}
 		}
 		if len(shards) != a.spec.shape.Primaries {
@@ -282,6 +300,15 @@ func (a *assembly) shownReplicas(ctx context.Context) (*notYet, error) {
 		}
 	}
 	return nil, nil //nolint:nilnil // nothing is missing
+}
+
+// shownAddress is the address in what CLUSTER SLOTS says of a node.
+func shownAddress(node any) string {
+	words, _ := node.([]any)
+	if len(words) < 2 {
+		return "no address"
+	}
+	return net.JoinHostPort(fmt.Sprint(words[0]), fmt.Sprint(words[1]))
 }
 
 // clusterView is what a node sees, by CLUSTER NODES, in the words that all nodes

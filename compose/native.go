@@ -149,8 +149,9 @@ func (n native) startOnPort(ctx context.Context, prog program, s spec) (*member,
 
 // member is the process as a member of a topology.
 func (p *process) member() *member {
+	port, bus := p.place.announced()
 	return &member{
-		node: p, contact: p.contact, host: localHost, port: p.place.port, bus: p.place.bus,
+		node: p, contact: p.contact, host: localHost, port: port, bus: bus,
 		tail: func(context.Context) string { return p.quoteLog() },
 	}
 }
@@ -183,17 +184,22 @@ func (n native) launch(ctx context.Context, prog program, s spec) (*process, err
 // choose finds the ports of a server.
 func (n native) choose(ctx context.Context, dir *runDir, s spec) (at place, err error) {
 	at = place{bind: localHost, dir: dir.path + "/"}
-	if at.port, err = n.port(ctx); err != nil || !s.clustered() {
+	if at.port, err = n.port(ctx); err != nil {
 		return at, err
 	}
-	// The usual port of the bus, ten thousand above, may lie beyond the last one.
-	at.bus, err = n.port(ctx)
-	return at, err
+	if s.clustered() {
+		// The usual port of the bus, ten thousand above, may lie beyond the last one.
+		if at.bus, err = n.port(ctx); err != nil {
+			return at, err
+		}
+	}
+	return s.withFronts(ctx, at)
 }
 
 // ready waits until the server answers, and makes sure that it is this one.
 func (p *process) ready(ctx context.Context) error {
-	if err := p.dir.record(p.cmd.Process.Pid); err != nil && p.await(ctx, portGrace) != nil {
+	l := p.life()
+	if err := p.dir.record(l.cmd.Process.Pid); err != nil && l.await(ctx, portGrace) != nil {
 		return err // it lives, so the fault is not that it has ended
 	}
 	err := p.answers(ctx)
@@ -213,9 +219,10 @@ func (p *process) ready(ctx context.Context) error {
 func (p *process) answers(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	l := p.life()
 	go func() {
 		select {
-		case <-p.ended:
+		case <-l.ended:
 			cancel()
 		case <-ctx.Done():
 		}
@@ -227,7 +234,7 @@ func (p *process) answers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if info["process_id"] != strconv.Itoa(p.cmd.Process.Pid) || info["tcp_port"] != strconv.Itoa(p.place.port) {
+	if info["process_id"] != strconv.Itoa(l.cmd.Process.Pid) || info["tcp_port"] != strconv.Itoa(p.place.port) {
 		return fmt.Errorf("%w: process %s answers on it", errPortTaken, info["process_id"])
 	}
 	return nil
@@ -236,7 +243,7 @@ func (p *process) answers(ctx context.Context) error {
 // lostPort says whether the server ended, or is about to, because another
 // program has its port.
 func (p *process) lostPort(ctx context.Context) bool {
-	if p.await(ctx, portGrace) != nil {
+	if p.life().await(ctx, portGrace) != nil {
 		return false
 	}
 	tail := strings.ToLower(p.quoteLog())

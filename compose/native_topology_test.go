@@ -2,7 +2,9 @@ package compose
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -18,12 +20,18 @@ const testRules = "~* &* +@all"
 // startTopology starts a target natively, and the test's end closes it.
 func startTopology(t *testing.T, text string) *Topology {
 	t.Helper()
+	return startWith(t, text, Options{Log: t.Output(), Rules: testRules})
+}
+
+// startWith is startTopology with options.
+func startWith(t *testing.T, text string, opts Options) *Topology {
+	t.Helper()
 	target, err := ParseTarget(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	topo, err := Native().Start(t.Context(), target, Options{Log: t.Output(), Rules: testRules})
+	topo, err := Native().Start(t.Context(), target, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,9 +56,33 @@ func connect(t *testing.T, topo *Topology) redis.UniversalClient {
 		_, address, _ := strings.Cut(url, "://")
 		opts.Addrs = append(opts.Addrs, address)
 	}
+	opts.Dialer = onLoopback(t, topo.Access)
 	client := redis.NewUniversalClient(opts)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
+}
+
+// onLoopback dials as a topology wants it, and expects that all of it is found on
+// this machine's loopback.
+func onLoopback(t *testing.T, access Access) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	t.Helper()
+	dial := access.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		if to := conn.RemoteAddr().(*net.TCPAddr); !to.IP.IsLoopback() {
+			t.Errorf("%s is reached at %s, which is not on the loopback", addr, to)
+		}
+		if access.TLS != nil {
+			conn = tls.Client(conn, access.TLS)
+		}
+		return conn, nil
+	}
 }
 
 func TestNativeTopologies(t *testing.T) {

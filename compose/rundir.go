@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -96,14 +95,7 @@ func (d *runDir) record(pid int) error {
 
 // write puts into the folder what a server reads when it starts.
 func (d *runDir) write(s spec, at place) error {
-	files := maps.Clone(s.creds.files)
-	if text := s.config(at); text != "" {
-		if files == nil {
-			files = map[string][]byte{}
-		}
-		files[configFile] = []byte(text)
-	}
-	for name, data := range files {
+	for name, data := range s.files(at) {
 		if err := os.WriteFile(filepath.Join(d.path, name), data, 0o600); err != nil {
 			return fmt.Errorf("configure a server: %w", err)
 		}

@@ -1,10 +1,15 @@
 package compose
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/toriibench/toriibench/compose/links"
 )
 
 const (
@@ -29,6 +34,12 @@ type spec struct {
 	args []string
 	// watch is the primary that a sentinel watches; nil for a server with data.
 	watch *member
+	// number counts the topology's servers, and fabric carries what they send each
+	// other; nil where nothing stands between them.
+	number int
+	fabric *links.Fabric
+	// id is what a sentinel calls itself among the others: 40 hexadecimal digits.
+	id string
 }
 
 // place is where a server listens and keeps its files.
@@ -36,8 +47,40 @@ type place struct {
 	bind string
 	// port is for clients, bus for the other nodes of a cluster.
 	port, bus int
+	// front and frontBus stand before them where there is a fabric; 0 else.
+	front, frontBus int
 	// dir is the working directory, with / at its end.
 	dir string
+}
+
+// announced are the ports that others hear of.
+func (p place) announced() (port, bus int) {
+	if p.front == 0 {
+		return p.port, p.bus
+	}
+	return p.front, p.frontBus
+}
+
+// withFronts opens the ports before a server, where there is a fabric.
+func (s spec) withFronts(ctx context.Context, p place) (place, error) {
+	if s.fabric == nil || s.sentinel() {
+		return p, nil
+	}
+	front, err := s.fabric.Front(ctx, s.number)
+	if err != nil {
+		return p, err
+	}
+	p.front = front.Port()
+	front.Direct(net.JoinHostPort(localHost, strconv.Itoa(p.port)))
+	if !s.clustered() {
+		return p, nil
+	}
+	if front, err = s.fabric.Front(ctx, s.number); err != nil {
+		return p, err
+	}
+	p.frontBus = front.Port()
+	front.Direct(net.JoinHostPort(localHost, strconv.Itoa(p.bus)))
+	return p, nil
 }
 
 // sentinel says whether the server is one.
@@ -84,7 +127,16 @@ func (s spec) command(p place) []string {
 // nativeCommand is the command line of a plain process. Its title stays what it
 // is, by which Sweep knows a leftover, and it is open to nobody else.
 func (s spec) nativeCommand(p place) []string {
-	return slices.Concat(s.command(p), []string{"--set-proc-title", "no", "--protected-mode", "yes"})
+	return slices.Concat(s.command(p), []string{"--set-proc-title", "no", "--protected-mode", s.protection()})
+}
+
+// protection is the protected mode of a server that only loopback reaches. Redis
+// 7.0 takes 127.0.0.1 alone for it, and not the addresses of a fabric's servers.
+func (s spec) protection() string {
+	if s.fabric != nil {
+		return "no"
+	}
+	return "yes"
 }
 
 // configFile is the name of a server's configuration beside its data.
@@ -97,6 +149,7 @@ func (s spec) config(p place) string {
 	var lines []string
 	add := func(words ...string) { lines = append(lines, strings.Join(words, " ")) }
 	s.addTLS(add)
+	s.addFabric(add, p)
 	if s.sentinel() {
 		s.addSentinel(add)
 		return strings.Join(lines, "\n") + "\n"
@@ -114,6 +167,42 @@ func (s spec) config(p place) string {
 		return ""
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// files are what the server reads when it starts, by name, in its directory.
+func (s spec) files(p place) map[string][]byte {
+	files := map[string][]byte{}
+	maps.Copy(files, s.creds.files)
+	if text := s.config(p); text != "" {
+		files[configFile] = []byte(text)
+	}
+	return files
+}
+
+// addFabric lets a server connect from an address by which the fabric knows it,
+// and tell others of the port before it.
+func (s spec) addFabric(add func(...string), p place) {
+	if s.fabric == nil {
+		return
+	}
+	add("bind-source-addr", links.Source(s.number))
+	port, bus := strconv.Itoa(p.front), strconv.Itoa(p.frontBus)
+	switch {
+	case s.sentinel():
+		add("sentinel", "announce-ip", localHost)
+	case s.topology == Standalone:
+	case !s.clustered():
+		add("replica-announce-ip", localHost)
+		add("replica-announce-port", port)
+	case s.shape.TLS:
+		add("cluster-announce-ip", localHost)
+		add("cluster-announce-tls-port", port)
+		add("cluster-announce-bus-port", bus)
+	default:
+		add("cluster-announce-ip", localHost)
+		add("cluster-announce-port", port)
+		add("cluster-announce-bus-port", bus)
+	}
 }
 
 // addTLS is for every server of a topology with TLS.
@@ -160,6 +249,7 @@ func (s spec) addUsers(add func(...string)) {
 // addSentinel tells a sentinel whom to watch.
 func (s spec) addSentinel(add func(...string)) {
 	quorum := strconv.Itoa(s.shape.Sentinels/2 + 1)
+	add("sentinel", "myid", s.id)
 	add("sentinel", "monitor", MasterName, s.watch.host, strconv.Itoa(s.watch.port), quorum)
 	add("sentinel", "down-after-milliseconds", MasterName, nodeTimeout)
 	add("sentinel", "failover-timeout", MasterName, failoverTimeout)

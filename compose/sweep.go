@@ -20,9 +20,9 @@ const (
 	killPoll = 5 * time.Millisecond
 )
 
-// Sweep ends the servers and containers and removes the folders that programs
-// of this user left behind when they were killed. What belongs to a living
-// program is not touched. It writes a line to log, which may be nil, for each
+// Sweep ends the servers and containers, and removes the folders and networks,
+// that programs of this user left behind when they were killed. What belongs to
+// a living program is not touched. It writes a line to log, which may be nil, for each
 // thing it takes away. A program calls it when it starts.
 func Sweep(ctx context.Context, log io.Writer) error {
 	out := Options{Log: log}.log()

@@ -71,6 +71,33 @@ func ParseTarget(s string) (Target, error) {
 	return t, nil
 }
 
+// ParseTargets reads targets with commas between them, in one word or several. A
+// URL of a cluster or of sentinels may have commas of its own: what follows it and
+// is no target is one of its hosts.
+func ParseTargets(words []string) ([]Target, error) {
+	var parts []string
+	several := false // hosts may follow
+	for part := range strings.SplitSeq(strings.Join(words, ","), ",") {
+		_, err := ParseTarget(part)
+		if several && err != nil && !strings.Contains(part, "://") {
+			parts[len(parts)-1] += "," + part
+			continue
+		}
+		parts = append(parts, part)
+		scheme, _, isURL := strings.Cut(part, "://")
+		several = isURL && strings.Contains(scheme, "+")
+	}
+	var targets []Target
+	for _, part := range parts {
+		t, err := ParseTarget(part)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
 // versionForm is a number with up to three parts, and perhaps a pre-release.
 func versionForm() *regexp.Regexp {
 	return regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,4}){0,2}(-(rc|alpha|beta)[0-9]{1,3})?$`)
@@ -130,6 +157,17 @@ func (t Target) String() string {
 		s += ":" + t.Version
 	}
 	return s + "@" + strings.Join(append([]string{t.Topology}, t.Options...), "+")
+}
+
+// Name is String with the first host alone of a URL that names several: one word,
+// without a comma.
+func (t Target) Name() string {
+	u, err := splitURL(t.URL)
+	if t.URL == "" || err != nil {
+		return t.String()
+	}
+	u.hosts, _, _ = strings.Cut(u.hosts, ",")
+	return u.redacted()
 }
 
 // MarshalText writes the target as String does, so that no encoder writes a

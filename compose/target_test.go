@@ -3,6 +3,7 @@ package compose
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -206,4 +207,41 @@ func FuzzParseTarget(f *testing.F) {
 			t.Errorf("the password %q shows in %q", password, text)
 		}
 	})
+}
+
+func TestTargetNameIsOneWord(t *testing.T) {
+	for text, want := range map[string]string{
+		"valkey:8.1":                            "valkey:8.1@standalone",
+		"redis://u:secret@a:1/2":                "redis://u:xxxxx@a:1/2",
+		"redis+cluster://u:secret@a:1,b:2":      "redis+cluster://u:xxxxx@a:1",
+		"redis+sentinel://a:1,b:2,c:3/mymaster": "redis+sentinel://a:1/mymaster",
+	} {
+		target, err := ParseTarget(text)
+		if err != nil || target.Name() != want {
+			t.Errorf("%s: got %s and %v, want %s", text, target.Name(), err, want)
+		}
+	}
+}
+
+func TestParseTargetsKeepsTheHostsOfAURLTogether(t *testing.T) {
+	for words, want := range map[string][]string{
+		"redis,valkey:8.1@cluster":                                    {"redis@standalone", "valkey:8.1@cluster"},
+		"redis+cluster://a:1,b:2,[::1]:3":                             {"redis+cluster://a:1,b:2,[::1]:3"},
+		"redis+cluster://a:1,b:2,valkey:8.1":                          {"redis+cluster://a:1,b:2", "valkey:8.1@standalone"},
+		"valkeys+sentinel://a,b/mymaster,redis://c,redis+cluster://d": {"valkeys+sentinel://a,b/mymaster", "redis://c", "redis+cluster://d"},
+	} {
+		targets, err := ParseTargets(strings.Split(words, ","))
+		var got []string
+		for _, target := range targets {
+			got = append(got, target.String())
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q and %v, want %q", words, got, err, want)
+		}
+	}
+	for _, words := range []string{"", "redis://a,b", "redis,nonsense", "redis+cluster://a,,valkey"} {
+		if got, err := ParseTargets([]string{words}); err == nil {
+			t.Errorf("%q: got %v, want an error", words, got)
+		}
+	}
 }

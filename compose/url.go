@@ -52,6 +52,11 @@ func redact(rawURL string) string {
 	if err != nil {
 		return "a URL that cannot be read"
 	}
+	return u.redacted()
+}
+
+// redacted writes the URL with its password as xxxxx.
+func (u targetURL) redacted() string {
 	user := ""
 	if u.user != nil {
 		user = u.user.String() + "@"

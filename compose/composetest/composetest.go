@@ -17,16 +17,24 @@ const startTimeout = 3 * time.Minute
 // under -short.
 func Start(tb testing.TB, target string, options ...string) *compose.Topology {
 	tb.Helper()
+	return StartOn(tb, compose.Native(), target, compose.Options{Args: options})
+}
+
+// StartOn starts the servers of a target of any topology by a provider, for as
+// long as the test. It skips the test under -short.
+func StartOn(tb testing.TB, provider compose.Provider, target string, opts compose.Options) *compose.Topology {
+	tb.Helper()
 	if testing.Short() {
-		tb.Skip("starts a server")
+		tb.Skip("starts servers")
 	}
 	wanted, err := compose.ParseTarget(target)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	opts.Log = tb.Output()
 	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
 	defer cancel()
-	topology, err := compose.Native().Start(ctx, wanted, compose.Options{Args: options, Log: tb.Output()})
+	topology, err := provider.Start(ctx, wanted, opts)
 	if err != nil {
 		tb.Fatalf("start %s: %v", target, err)
 	}
