@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 )
@@ -94,6 +96,14 @@ type Config struct {
 	TLSEnabled bool
 	// TLS is optional and implies TLSEnabled.
 	TLS *tls.Config
+	// DialContext, when not nil, opens the connections to servers and sentinels in
+	// place of a [net.Dialer], for example to reach by another way the addresses that
+	// a cluster or sentinels tell of. Network is "tcp", and addr the host:port of a
+	// URL or of what a server told. It opens plain connections, on which the driver
+	// speaks TLS where that is wanted, to TLS.ServerName or else the host of addr. It
+	// is called from many goroutines, has to end with its context, which DialTimeout
+	// bounds, and must not tie the connection to it.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// KeyPrefix begins every key: 1 to 64 ASCII letters, digits and "._-:/".
 	KeyPrefix string
 	// SessionFormat is how sessions are stored: SessionCompact, the default, or

@@ -86,7 +86,8 @@ func TestDeploymentsAreComplete(t *testing.T) {
 	}
 }
 
-// A field that no setting is about could be set by nobody who does not write Go.
+// A field that no setting is about could be set by nobody who does not write Go,
+// as only functions have to be.
 func TestEveryFieldHasASetting(t *testing.T) {
 	about := make(map[string]bool)
 	for _, s := range settings() {
@@ -112,7 +113,9 @@ func fieldNames(of reflect.Type, within string) []string {
 			names = append(names, fieldNames(field.Type, within+field.Name+".")...)
 			continue
 		}
-		names = append(names, within+field.Name)
+		if field.Type.Kind() != reflect.Func {
+			names = append(names, within+field.Name)
+		}
 	}
 	return names
 }

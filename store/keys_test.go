@@ -7,31 +7,6 @@ import (
 	"testing"
 )
 
-// slots is how many a cluster has.
-const slots = 16384
-
-// slotOf is the cluster specification's HASH_SLOT: CRC-16/XMODEM of what lies
-// in the first pair of braces.
-func slotOf(key string) int {
-	if _, rest, found := strings.Cut(key, "{"); found {
-		if tag, _, closed := strings.Cut(rest, "}"); closed && tag != "" {
-			key = tag
-		}
-	}
-	crc := uint16(0)
-	for i := range len(key) {
-		crc ^= uint16(key[i]) << 8
-		for range 8 {
-			if crc&0x8000 != 0 {
-				crc = crc<<1 ^ 0x1021
-			} else {
-				crc <<= 1
-			}
-		}
-	}
-	return int(crc) % slots
-}
-
 func TestSlotOfKnownKeys(t *testing.T) {
 	// The specification gives 31C3 for the check string; the second is what
 	// CLUSTER KEYSLOT answers.
@@ -125,19 +100,19 @@ func TestKeysOfDifferentNamesDiffer(t *testing.T) {
 // A chi-square of n degrees of freedom has the mean n and the variance 2n. The
 // ids are fixed, so the test gives one answer for ever.
 func TestUsersSpreadEvenlyOverSlots(t *testing.T) {
-	const users = 10 * slots
+	const users = 10 * clusterSlots
 	for _, form := range []string{"usr_%d", "%d", "user-%08d@example.org"} {
-		var count [slots]int
+		var count [clusterSlots]int
 		l := newLayout("torii")
 		for i := range users {
 			count[slotOf(l.user(userTag(fmt.Sprintf(form, i))))]++
 		}
 		chi := 0.0
 		for _, n := range count {
-			d := float64(n) - users/slots
-			chi += d * d / (users / slots)
+			d := float64(n) - users/clusterSlots
+			chi += d * d / (users / clusterSlots)
 		}
-		const freedom = slots - 1
+		const freedom = clusterSlots - 1
 		if z := (chi - freedom) / math.Sqrt(2*freedom); math.Abs(z) > 4 {
 			t.Errorf("%s: chi-square is %.0f, %.1f standard deviations from %d", form, chi, z, freedom)
 		}

@@ -58,6 +58,7 @@ func (d *driver) process(ctx context.Context, cmd redis.Cmder, repeats int) erro
 		c.routed = 1
 	}
 	err := c.trace(ctx, d.client)
+	d.suspect(ctx, err)
 	if again := c.sent() - 1; again > 0 {
 		d.retries.Add(int64(again))
 	}
@@ -102,6 +103,7 @@ func (d *driver) pipeline(ctx context.Context, client commander, repeats int, cm
 	}
 	asked := time.Now()
 	_, err := pipe.Exec(ctx)
+	d.suspect(ctx, err)
 	for i := range calls {
 		if again := calls[i].sent() - 1; again > 0 {
 			d.retries.Add(int64(again))

@@ -62,6 +62,9 @@ type driver struct {
 	// often any command was.
 	readRetries int
 	retries     atomic.Int64
+	// reloaded is when a failure last made it look at the cluster's topology, in
+	// Unix nanoseconds.
+	reloaded atomic.Int64
 	// waitReplicas and waitTimeout are for what must be durable.
 	waitReplicas int
 	waitTimeout  time.Duration

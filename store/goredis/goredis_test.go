@@ -60,6 +60,12 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+func TestTopologies(t *testing.T) { drivertest.Topologies(t, goredis.Dial) }
+
+func TestPublishedPorts(t *testing.T) {
+	drivertest.Published(t, "redis:7.0@cluster", goredis.Dial)
+}
+
 func BenchmarkDriver(b *testing.B) {
 	for _, engine := range testservers.Engines() {
 		b.Run(engine, func(b *testing.B) { drivertest.Benchmark(b, engine, goredis.Dial) })

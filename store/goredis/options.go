@@ -69,8 +69,18 @@ func standalone(cfg store.Config, e store.Endpoint) *redis.Options {
 		PoolFIFO:                 cfg.Connections > 0,
 		PipelinePoolSize:         -1,
 	}
-	options.Dialer = guarded(redis.NewDialer(options))
+	options.Dialer = guarded(dialerOf(cfg, options))
 	return options
+}
+
+// dialerOf is the library's dialer, or that of cfg, which leaves TLS to the driver.
+func dialerOf(cfg store.Config, options *redis.Options) dialer {
+	if cfg.DialContext == nil {
+		return redis.NewDialer(options)
+	}
+	return func(ctx context.Context, _, addr string) (net.Conn, error) {
+		return wire.Dial(ctx, cfg.DialContext, addr, cfg.DialTimeout, options.TLSConfig)
+	}
 }
 
 // guarded keeps replies from the library that would make it panic.

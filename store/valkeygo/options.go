@@ -118,6 +118,12 @@ func aliases(seeds []string) []string {
 	return spelled
 }
 
+// unalias spells an address as it was given.
+func unalias(addr string) string {
+	colon := strings.LastIndex(addr, ":") + 1
+	return addr[:colon] + strings.TrimLeft(addr[colon:], "0")
+}
+
 // Settings says how a driver for cfg behaves, for the record of a run: the
 // handshake, retries, timeouts, connections and pipelining that are in effect,
 // as opposed to the library's defaults. It holds no secret. Zero values of cfg

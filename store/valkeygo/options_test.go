@@ -133,3 +133,12 @@ func TestSettingsTellWhereReadsGo(t *testing.T) {
 		}
 	}
 }
+
+func TestSeedsAreDialledAsGiven(t *testing.T) {
+	seeds := []string{"h:1", "[::1]:6379", "10.0.0.1:7000"}
+	for i, alias := range aliases(seeds) {
+		if alias == seeds[i] || unalias(alias) != seeds[i] || unalias(seeds[i]) != seeds[i] {
+			t.Errorf("%s becomes %s and then %s", seeds[i], alias, unalias(alias))
+		}
+	}
+}

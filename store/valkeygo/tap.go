@@ -25,6 +25,8 @@ import (
 // neither another command with the same key nor a value with the same bytes is
 // taken for it. While nothing is traced, a Write costs an atomic load more.
 type tap struct {
+	// connect is Config.DialContext.
+	connect func(ctx context.Context, network, addr string) (net.Conn, error)
 	// cluster lets redirections be counted.
 	cluster   bool
 	redirects atomic.Int64
@@ -105,11 +107,13 @@ func (t *tap) sees(b []byte) {
 	}
 }
 
-// dial connects as the library would, guards the connection and taps it.
+// dial connects as the library would or by connect, guards the connection and taps it.
 func (t *tap) dial(ctx context.Context, addr string, dialer *net.Dialer, secure *tls.Config) (net.Conn, error) {
 	var conn net.Conn
 	var err error
-	if secure != nil {
+	if t.connect != nil {
+		conn, err = wire.Dial(ctx, t.connect, unalias(addr), dialer.Timeout, secure)
+	} else if secure != nil {
 		conn, err = (&tls.Dialer{NetDialer: dialer, Config: secure}).DialContext(ctx, "tcp", addr)
 	} else {
 		conn, err = dialer.DialContext(ctx, "tcp", addr)

@@ -90,7 +90,7 @@ func dial(ctx context.Context, cfg store.Config) (*driver, error) {
 		cluster: cfg.ClusterMode, readFrom: cfg.ReadFrom, retryReads: cfg.ReadRetries > 0, localLife: cfg.ClientCacheTTL,
 		waitReplicas: cfg.WaitReplicas, waitTimeout: cfg.WaitTimeout,
 	}
-	d.tap.cluster = cfg.ClusterMode
+	d.tap.cluster, d.tap.connect = cfg.ClusterMode, cfg.DialContext
 	d.repeats.most = cfg.ReadRetries
 	opts := options(cfg, e)
 	opts.DialCtxFn, opts.RetryDelay = d.tap.dial, d.repeats.delay

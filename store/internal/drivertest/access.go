@@ -1,8 +1,10 @@
 package drivertest
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -83,4 +85,44 @@ func reportsOutOfMemory(t *testing.T, s setup) {
 	if _, err := d.Get(t.Context(), "k"); err != nil {
 		t.Errorf("reading from a full server: %v", err)
 	}
+}
+
+// dialsAsTold reaches a server at an address that only the configuration's dialer
+// knows.
+func dialsAsTold(t *testing.T, s setup) {
+	ours := newAuthority(t)
+	server := testservers.Start(t, s.engine)
+	const host = "store.test"
+	secured := ours.secure(t, server, "no")
+	dialer := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		to, known := map[string]string{host + ":1": server.Addr, host + ":2": secured}[addr]
+		if !known {
+			return nil, fmt.Errorf("asked for %s", addr)
+		}
+		return new(net.Dialer).DialContext(ctx, network, to)
+	}
+	trusted := &tls.Config{RootCAs: ours.pool(), MinVersion: tls.VersionTLS12}
+	named := trusted.Clone()
+	named.ServerName = "127.0.0.1"
+	for name, cfg := range map[string]store.Config{
+		"plain": {URLs: []string{host + ":1"}},
+		"TLS":   {URLs: []string{host + ":2"}, TLS: named},
+	} {
+		cfg.DialContext = dialer
+		if err := s.open(t, cfg).Ping(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	err := s.use(t, store.Config{URLs: []string{host + ":2"}, TLS: trusted, DialContext: dialer})
+	mustBe(t, err, store.ErrUnavailable)
+	if !strings.Contains(fmt.Sprint(err), host) {
+		t.Errorf("a certificate for another host gives %v, want the name that was asked for", err)
+	}
+	hangs := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	mustBe(t, timed(t, late, func() error {
+		return s.use(t, store.Config{URLs: []string{host + ":1"}, DialContext: hangs, DialTimeout: 100 * time.Millisecond})
+	}), store.ErrUnavailable)
 }

@@ -46,6 +46,7 @@ func Run(t *testing.T, engine string, dial store.Dial) {
 		{"logs in as a user", logsIn},
 		{"reports a wrong password as an outage", reportsWrongPassword},
 		{"speaks TLS and checks the certificate", speaksTLS},
+		{"connects by the dialer of the configuration", dialsAsTold},
 		{"reports a full server as out of memory", reportsOutOfMemory},
 		{"keeps a deadline while the server stalls", keepsDeadline},
 		{"ends a command without a deadline while the server stalls", endsWithoutDeadline},
