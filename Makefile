@@ -7,9 +7,16 @@ TOOLS         := $(CURDIR)/.tools
 # A module of its own, which ./... does not reach.
 STORES        := runner/peers/stores
 SERVERS       := redis:7.0,redis:8.0,valkey:8.0,valkey:8.1,valkey:9.1
+TOPOLOGIES    := standalone+mtls+acl,replicated,sentinel,sentinel+tls,cluster,cluster+mtls+acl
+FAULTS        := kill stop partition manual
+FAILOVERS     := valkey:8.1@cluster,redis:7.0@cluster
+comma         := ,
+empty         :=
+# each of SERVERS in each of TOPOLOGIES
+TARGETS        = $(subst $(empty) $(empty),$(comma),$(strip $(foreach s,$(subst $(comma), ,$(SERVERS)),$(foreach t,$(subst $(comma), ,$(TOPOLOGIES)),$(s)@$(t)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help bench perf perf-store memory prices conformance mutants test test-short race lint fmt build clean
+.PHONY: help bench perf perf-store memory prices conformance failover topologies images mutants test test-short race lint fmt build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +47,20 @@ test-short: ## run the tests that need nothing, in under a minute
 
 conformance: ## run the store's suite and all tests of its drivers on five servers, 200 rounds, 30 minutes (one: SERVERS=redis:8.0)
 	TORIIBENCH_TEST_ENGINES=$(SERVERS) go test -timeout 60m ./store/goredis ./store/valkeygo
+
+failover: build ## kill, stop, cut off and replace primaries, over ten times each, and tell what was lost, 50 minutes (less: FAULTS=kill FAILOVERS=valkey:8.1@cluster)
+	for fault in $(FAULTS); do \
+	  ./toriibench bench --scenario failover --target $(FAILOVERS) --fault $$fault --for 170s --name failover-$$fault $(ARGS) || [ $$? = 3 ] || exit 1; \
+	done
+
+topologies: images ## run the store's suite, 3 rounds, on five servers in six topologies, as processes and in containers (less: SERVERS=redis:8.0)
+	for provider in native docker; do \
+	  TORIIBENCH_TEST_PROVIDER=$$provider TORIIBENCH_TEST_TARGETS=$(TARGETS) \
+	    go test -count=1 -timeout 120m -run TestTopologies ./store/goredis ./store/valkeygo || exit 1; \
+	done
+
+images: build ## make container images of five servers from the distribution's packages, without a registry
+	./toriibench servers image $(SERVERS)
 
 mutants: ## prove that the store's tests find known faults, with a real server, 6 minutes (more: ARGS="-tries 20")
 	go run ./store/mutants $(ARGS)

@@ -60,6 +60,9 @@ func alarms(run *results.Run) []string {
 	if len(run.Cells) == 0 {
 		out = append(out, "This run measured nothing: it has no cells.")
 	}
+	for _, one := range run.NotRun {
+		out = append(out, fmt.Sprintf("Not run: %s on %s: %s.", clean(one.Scenario), shortTarget(one.Target), clean(one.Reason)))
+	}
 	if n := violations(run); n > 0 {
 		out = append(out, "This run FAILS, whatever its latencies: "+plural(n, "invariant was", "invariants were")+" violated.")
 	}
@@ -84,6 +87,7 @@ func newPart(s *scenario) part {
 	} else {
 		p.tables = openTables(s, &p.notes)
 	}
+	p.tables = append(p.tables, failoverTables(s, &p.notes)...)
 	for _, t := range []table{partsTable(s), serverTable(s, &p.notes), measurementsTable(s, &p.notes)} {
 		if len(t.rows) > 0 {
 			p.tables = append(p.tables, t)

@@ -59,6 +59,19 @@ func TestReport(t *testing.T) {
 		}
 	})
 	t.Run("without a log the pictures over time remain", func(t *testing.T) { assertWithoutLog(t, run) })
+	t.Run("what was not run is told", func(t *testing.T) {
+		without := *run
+		without.NotRun = []results.NotRun{{Scenario: "failover", Target: "redis:8.0@standalone", Reason: "nobody takes over there"}}
+		var markdown bytes.Buffer
+		if err := Markdown(&markdown, &without); err != nil {
+			t.Fatal(err)
+		}
+		for form, text := range map[string]string{"terminal": terminalText(t, &without, 200, false), "markdown": markdown.String()} {
+			if !strings.Contains(text, "Not run: failover on redis:8.0: nobody takes over there.") {
+				t.Errorf("%s does not tell:\n%s", form, text)
+			}
+		}
+	})
 	t.Run("a folder that is not there is an error", func(t *testing.T) {
 		if _, err := Render(run, log, filepath.Join(dir, "absent")); err == nil || !strings.Contains(err.Error(), "absent") {
 			t.Errorf("err = %v", err)

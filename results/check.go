@@ -35,6 +35,11 @@ func check(r *Run) error {
 			return fmt.Errorf("cell %d (%s): %w", i+1, r.Cells[i].ID(), err)
 		}
 	}
+	for i, one := range r.NotRun {
+		if one.Scenario == "" || one.Target == "" || one.Reason == "" {
+			return fmt.Errorf("not_run %d lacks a scenario, a target or a reason", i+1)
+		}
+	}
 	return nil
 }
 
@@ -64,7 +69,7 @@ func checkCell(c *Cell) error {
 	default:
 		return fmt.Errorf("its verdict is %q, not valid, degraded or invalid", c.Verdict)
 	}
-	return firstError(c, checkCounts, checkNumbers, checkOperations, checkInvariants, checkSeries, checkMachine, checkServerView)
+	return firstError(c, checkCounts, checkNumbers, checkOperations, checkInvariants, checkSeries, checkMachine, checkServerView, checkFailover)
 }
 
 func firstError(c *Cell, checks ...func(*Cell) error) error {

@@ -33,6 +33,16 @@ type Run struct {
 	Seed        uint64      `json:"seed"`
 	Environment Environment `json:"environment"`
 	Cells       []Cell      `json:"cells"`
+	// NotRun are combinations that were asked for and cannot be measured.
+	NotRun []NotRun `json:"not_run,omitempty"`
+}
+
+// NotRun is a scenario that cannot run on a target, through no client.
+type NotRun struct {
+	Scenario string `json:"scenario"`
+	Target   string `json:"target"`
+	// Reason says what is missing, and what to do.
+	Reason string `json:"reason"`
 }
 
 // Environment is what a reader must know of the machine before believing a number.
@@ -175,6 +185,8 @@ type Cell struct {
 	// redirections among them; nil where the library does not tell.
 	Retries *int64 `json:"client_retries"`
 	Marks   []Mark `json:"marks,omitempty"`
+	// Failover is the scorecard of the faults that were made; nil without any.
+	Failover *Failover `json:"failover,omitempty"`
 	// ErrorSamples are the first few distinct error texts.
 	ErrorSamples []string `json:"error_samples,omitempty"`
 

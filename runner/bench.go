@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/toriibench/toriibench/compose"
+	"github.com/toriibench/toriibench/results"
 	"github.com/toriibench/toriibench/runner/load"
 	"github.com/toriibench/toriibench/scenarios"
 )
@@ -23,9 +24,11 @@ type benchOptions struct {
 	scenarios, targets, clients []string
 	provider                    string
 	binaries, images            map[string]string
+	publishedPorts              bool
 	// serverOptions are in redis.conf's words, a name and a value each.
 	serverOptions []string
 	timing
+	faultOptions
 	warmup, timeout time.Duration
 	population      int
 	profile         string
@@ -74,14 +77,16 @@ touches only keys under its own prefix and deletes them at the end.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&o.scenarios, "scenario", scenarios.Names(), "scenarios to run, by `name`")
+	f.StringSliceVar(&o.scenarios, "scenario", scenarios.Default(), "scenarios to run, by `name`")
 	f.StringSliceVar(&o.targets, "target", []string{"redis", "valkey"}, "`targets` to measure")
 	f.StringSliceVar(&o.clients, "client", clientNames(), "client `libraries` to measure through")
 	f.StringVar(&o.provider, "provider", "auto", "where servers come from: auto, native, docker or external")
 	f.StringToStringVar(&o.binaries, "binary", nil, "server executable for an engine, as `engine=path` (native)")
 	f.StringToStringVar(&o.images, "image", nil, "container image for an engine, as `engine=image` (docker)")
+	f.BoolVar(&o.publishedPorts, "published-ports", false, "put containers behind published ports also where they could have the host's network (docker)")
 	f.StringArrayVar(&o.serverOptions, "server-option", nil, "an `option` in redis.conf's words for each server with data, such as 'maxmemory 1gb'")
-	o.addFlags(f)
+	o.timing.addFlags(f)
+	o.faultOptions.addFlags(f)
 	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to warm each cell up")
 	f.DurationVar(&o.timeout, "timeout", time.Second, "how long one operation may take")
 	f.IntVar(&o.connections, "connections", 0, "connections to the server, all open and in use (default: what the client\n"+
@@ -148,6 +153,8 @@ type benchPlan struct {
 	scenarios []scenarios.Scenario
 	targets   []compose.Target
 	clients   []client
+	// notRun are the combinations that cannot be measured.
+	notRun []results.NotRun
 }
 
 func newBenchPlan(o *benchOptions) (plan benchPlan, err error) {
@@ -160,17 +167,18 @@ func newBenchPlan(o *benchOptions) (plan benchPlan, err error) {
 	if plan.clients, err = clientsByName(o.clients); err != nil {
 		return plan, err
 	}
-	for _, word := range o.targets {
-		t, err := compose.ParseTarget(word)
-		if err != nil {
-			return plan, err
-		}
+	if plan.targets, err = compose.ParseTargets(o.targets); err != nil {
+		return plan, err
+	}
+	for _, t := range plan.targets {
 		if err := startable(t); err != nil {
 			return plan, err
 		}
-		plan.targets = append(plan.targets, t)
 	}
 	if err := plan.distinct(); err != nil {
+		return plan, err
+	}
+	if err := plan.findNotRun(o); err != nil {
 		return plan, err
 	}
 	return plan, plan.check(o)
@@ -182,7 +190,7 @@ func (plan *benchPlan) check(o *benchOptions) error {
 	churn := false
 	for _, s := range plan.scenarios {
 		churn = churn || s.Name == scenarios.SessionChurn().Name
-		if err := o.checkAt(s.Rate); err != nil {
+		if err := o.checkAt(s); err != nil {
 			return err
 		}
 		if s.Check == nil {
@@ -202,13 +210,43 @@ func (plan *benchPlan) check(o *benchOptions) error {
 func (o *benchOptions) env(s scenarios.Scenario) scenarios.Env {
 	env := scenarios.Env{
 		Population: s.Population,
-		Warmup:     o.warmup, For: o.length, Seed: o.seed, Profile: o.profile,
+		Warmup:     o.warmup, For: o.lengthOf(s), Seed: o.seed, Profile: o.profile, Fault: o.fault, Policy: o.policy,
 	}
-	env.Schedule, env.Rate = o.scheduleOf(s.Rate)
+	env.Lag, _ = o.lag() // checked before
+	env.Schedule, env.Rate = o.scheduleOf(s)
 	if o.population > 0 {
 		env.Population = o.population
 	}
 	return env
+}
+
+// lengthOf is how long a scenario is measured.
+func (o *benchOptions) lengthOf(s scenarios.Scenario) time.Duration {
+	if s.Length == 0 || o.given("for") || o.whole.Duration() > 0 {
+		return o.length
+	}
+	return s.Length
+}
+
+// scheduleOf is what is measured of a scenario, and the mean rate of that.
+func (o *benchOptions) scheduleOf(s scenarios.Scenario) (load.Schedule, float64) {
+	rate := s.Rate
+	if o.rate > 0 {
+		rate = float64(o.rate)
+	}
+	if o.whole.Duration() > 0 {
+		return o.whole, o.whole.Count() / o.length.Seconds()
+	}
+	return load.Poisson(rate, o.lengthOf(s)).With(o.spread), rate
+}
+
+// checkAt refuses arrivals that a scenario's rate makes too many of.
+func (o *benchOptions) checkAt(s scenarios.Scenario) error {
+	schedule, _ := o.scheduleOf(s)
+	if err := schedule.Validate(); err != nil {
+		return fmt.Errorf("--arrivals %s: %w", o.arrivals, err)
+	}
+	return nil
 }
 
 // startable refuses a target that no provider can start yet.
@@ -225,7 +263,7 @@ func (plan *benchPlan) distinct() error {
 	for _, s := range plan.scenarios {
 		for _, t := range plan.targets {
 			for _, c := range plan.clients {
-				id := s.Name + " × " + t.String() + " × " + c.name
+				id := s.Name + " × " + t.Name() + " × " + c.name
 				if seen[id] {
 					return fmt.Errorf("%s is named twice", id)
 				}
@@ -242,6 +280,9 @@ func (plan *benchPlan) distinct() error {
 // check refuses numbers that make no sense, by the name of their flag.
 func (o *benchOptions) check() error {
 	if err := o.timing.check(o.given); err != nil {
+		return err
+	}
+	if err := o.faultOptions.check(); err != nil {
 		return err
 	}
 	switch {
@@ -292,7 +333,7 @@ func (o *benchOptions) serverArgs() []string {
 	return args
 }
 
-// checkOrigins lets a named image or executable decide where servers come from.
+// checkOrigins lets a named image or executable, or published ports, decide where servers come from.
 func (o *benchOptions) checkOrigins() error {
 	for flag, named := range map[string]map[string]string{"--binary": o.binaries, "--image": o.images} {
 		for engine := range named {
@@ -304,7 +345,10 @@ func (o *benchOptions) checkOrigins() error {
 	if len(o.binaries) > 0 && len(o.images) > 0 {
 		return errors.New("--binary is for native servers and --image for containers: give one of them")
 	}
-	if o.provider == compose.Auto && len(o.images) > 0 {
+	if o.publishedPorts && (len(o.binaries) > 0 || !slices.Contains([]string{compose.Auto, compose.Docker().Name()}, o.provider)) {
+		return errors.New("--published-ports is for containers: take --provider docker, and leave --binary out")
+	}
+	if o.provider == compose.Auto && (len(o.images) > 0 || o.publishedPorts) {
 		o.provider = compose.Docker().Name()
 	}
 	if o.provider == compose.Auto && len(o.binaries) > 0 {

@@ -56,22 +56,26 @@ func (p *program) newBench(o *benchOptions, plan benchPlan, provider compose.Pro
 	b.prefix = fmt.Sprintf("toriibench-%x-%04x", now.UnixMilli(), rand.Uint32()&0xffff)
 	b.result = results.Run{
 		Schema: results.Schema, ID: id, Started: now.UTC(), Command: o.command(plan.targets), Seed: o.seed,
-		Environment: environment(), Reason: "the run was still going on when this was written",
+		Environment: environment(), Reason: "the run was still going on when this was written", NotRun: plan.notRun,
 	}
-	b.progress = newProgress(p.stderr, plan.cells(), o.warmup+o.length)
+	b.progress = newProgress(p.stderr, plan.cells(), o.warmup+o.lengthOf(plan.scenarios[0]))
 	return b, nil
 }
 
 // cells counts what is to be measured.
 func (plan *benchPlan) cells() int {
-	return len(plan.scenarios) * len(plan.targets) * len(plan.clients)
+	return (len(plan.scenarios)*len(plan.targets) - len(plan.notRun)) * len(plan.clients)
 }
 
 // rehearse starts every target once, which fetches what is not here yet, so that
 // one that cannot be had shows before minutes were spent on the others.
 func (b *bench) rehearse(ctx context.Context) error {
 	for _, t := range b.plan.targets {
-		c := &cellRun{bench: b, scenario: b.plan.scenarios[0], target: t}
+		first := slices.IndexFunc(b.plan.scenarios, func(s scenarios.Scenario) bool { return b.plan.runs(s, t) })
+		if first < 0 {
+			continue
+		}
+		c := &cellRun{bench: b, scenario: b.plan.scenarios[first], target: t}
 		topology, err := b.provider.Start(ctx, t, c.serverOptions())
 		if errors.Is(err, compose.ErrNotSupported) || errors.Is(err, debian.ErrUnknownVersion) {
 			return usage(err)
@@ -97,6 +101,9 @@ func (b *bench) run(ctx context.Context) error {
 	for _, s := range b.plan.scenarios {
 		for _, c := range b.plan.clients {
 			for _, t := range b.plan.targets {
+				if !b.plan.runs(s, t) {
+					continue // The report says why.
+				}
 				if err := b.cell(ctx, s, t, c); err != nil {
 					return err
 				}
@@ -113,7 +120,7 @@ func (b *bench) cell(ctx context.Context, s scenarios.Scenario, t compose.Target
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	what := s.Name + " on " + strings.TrimSuffix(t.String(), "@"+compose.Standalone) + " through " + cl.name
+	what := s.Name + " on " + strings.TrimSuffix(t.Name(), "@"+compose.Standalone) + " through " + cl.name
 	b.progress.cell(what)
 	c := &cellRun{bench: b, scenario: s, target: t, client: cl}
 	err := c.run(ctx)
@@ -167,7 +174,10 @@ func oneLine(err error) string {
 // verdict turns violated invariants and invalid cells into exit codes. Which
 // they were is in the tables already.
 func (b *bench) verdict() error {
-	var violated, invalid []string
+	var violated, invalid, notRun []string
+	for _, one := range b.result.NotRun {
+		notRun = append(notRun, one.Scenario+" on "+strings.TrimSuffix(one.Target, "@"+compose.Standalone))
+	}
 	for i := range b.result.Cells {
 		cell := &b.result.Cells[i]
 		if cell.Verdict == results.Invalid {
@@ -185,6 +195,8 @@ func (b *bench) verdict() error {
 		return &fault{exitBadVerdict, fmt.Errorf("violated: %s; the tables tell the first violation of each", strings.Join(violated, ", "))}
 	case len(invalid) > 0:
 		return &fault{exitNoProof, fmt.Errorf("invalid, and so without proof: %s; the tables say why", strings.Join(invalid, ", "))}
+	case len(notRun) > 0:
+		return &fault{exitNoProof, fmt.Errorf("not run, and so without proof: %s; the report says why", strings.Join(notRun, ", "))}
 	default:
 		return nil
 	}

@@ -13,10 +13,10 @@ import (
 
 // newCell turns what the engine measured into the file's form.
 func (c *cellRun) newCell(r *load.Result) results.Cell {
-	verdict, reasons := load.Judge(r, load.Limits{Eventful: c.workload.Marks != nil})
+	verdict, reasons := load.Judge(r, load.Limits{Eventful: c.workload.Marks != nil, Faulty: c.workload.Faulty})
 	return results.Cell{
 		Scenario: c.scenario.Name,
-		Target:   c.target.String(),
+		Target:   c.target.Name(),
 		Server:   results.Server{Name: c.topology.Engine, Version: c.topology.Version},
 		Client:   c.client.name,
 		Provider: c.topology.Provider,
@@ -45,7 +45,7 @@ func (c *cellRun) newCell(r *load.Result) results.Cell {
 // schedule is how operations came about.
 func (c *cellRun) schedule(r *load.Result) string {
 	if r.Closed {
-		return fmt.Sprintf("closed:%d/%s", c.bench.options.closed, c.bench.options.length)
+		return fmt.Sprintf("closed:%d/%s", c.bench.options.closed, c.bench.options.lengthOf(c.scenario))
 	}
 	return c.workload.Measure.String()
 }
@@ -153,10 +153,11 @@ func (c *cellRun) addFindings(started time.Time) {
 	}
 	if c.workload.Measurements != nil {
 		c.cell.Measurements = map[string]results.Measurement{}
-		for name, v := range c.workload.Measurements() {
+		for name, v := range c.workload.Measurements(started) {
 			c.cell.Measurements[name] = results.Measurement{Value: v.Value, Unit: v.Unit, About: v.About}
 		}
 	}
+	c.addScorecard(started)
 	if c.workload.Marks != nil {
 		for _, mark := range c.workload.Marks(started) {
 			c.cell.Marks = append(c.cell.Marks, results.Mark{At: mark.At.Seconds(), Label: mark.Label})

@@ -73,13 +73,15 @@ func (c *cellRun) run(ctx context.Context) (err error) {
 
 func (c *cellRun) serverOptions() compose.Options {
 	return compose.Options{
-		Log:       c.bench.progress,
-		Binary:    c.bench.options.binaries[c.target.Engine],
-		Image:     c.bench.options.images[c.target.Engine],
-		NeedBytes: c.scenario.Need(c.bench.options.env(c.scenario)),
-		CPUs:      c.place().server,
-		Rules:     c.rules(),
-		Args:      c.bench.options.serverArgs(),
+		Log:            c.bench.progress,
+		Binary:         c.bench.options.binaries[c.target.Engine],
+		PublishedPorts: c.bench.options.publishedPorts,
+		Image:          c.bench.options.images[c.target.Engine],
+		NeedBytes:      c.scenario.Need(c.bench.options.env(c.scenario)),
+		CPUs:           c.place().server,
+		Rules:          c.rules(),
+		Args:           c.bench.options.serverArgs(),
+		Links:          c.scenario.Links != nil && c.scenario.Links(c.bench.options.env(c.scenario)),
 	}
 }
 
@@ -156,10 +158,12 @@ func (c *cellRun) storeConfig() store.Config {
 		Username: access.Username, Password: access.Password,
 		MasterName:       access.MasterName,
 		SentinelUsername: access.SentinelUsername, SentinelPassword: access.SentinelPassword,
-		ClusterMode: access.Cluster,
-		TLS:         access.TLS,
-		KeyPrefix:   c.bench.prefix,
-		Connections: c.bench.options.connections,
+		ClusterMode:  access.Cluster,
+		TLS:          access.TLS,
+		DialContext:  access.DialContext,
+		KeyPrefix:    c.bench.prefix,
+		Connections:  c.bench.options.connections,
+		WaitReplicas: c.bench.options.waitReplicas,
 	}
 }
 
@@ -246,6 +250,7 @@ func (c *cellRun) tooSlow(err error) {
 func (c *cellRun) env() scenarios.Env {
 	env := c.bench.options.env(c.scenario)
 	env.Storage, env.Info, env.Progress = c.storage, c.topology.Info, c.bench.progress.loading
+	env.Servers = c.servers()
 	return env
 }
 
@@ -289,7 +294,7 @@ func (c *cellRun) drive(ctx context.Context) (*load.Result, cost, error) {
 					cancel(err)
 				}
 			}
-			c.bench.metrics.observe(cellLabels{c.scenario.Name, c.target.String(), c.client.name}, i)
+			c.bench.metrics.observe(cellLabels{c.scenario.Name, c.target.Name(), c.client.name}, i)
 		},
 	}, tracing{c.workload.Traffic})
 	if before == nil {
@@ -315,7 +320,7 @@ func (c *cellRun) workers() int {
 
 // logInterval writes a second's histograms to the log.
 func (c *cellRun) logInterval(i load.Interval) error {
-	cell := results.Cell{Scenario: c.scenario.Name, Target: c.target.String(), Client: c.client.name}
+	cell := results.Cell{Scenario: c.scenario.Name, Target: c.target.Name(), Client: c.client.name}
 	for _, op := range i.Operations {
 		clocks := map[string]*hdrhistogram.Histogram{results.ClockService: op.Service}
 		if c.bench.options.closed == 0 {

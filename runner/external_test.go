@@ -128,3 +128,33 @@ func TestAnExternalServerWithoutRoomIsRefused(t *testing.T) {
 	server.wantUntouched(t)
 	server.wantSecret(t, got, out)
 }
+
+func TestAnExternalClusterIsMeasuredAndKeepsNothingOfOurs(t *testing.T) {
+	for target, scheme := range map[string]string{"valkey:8.1@cluster": "redis+cluster://", "redis:7.0@sentinel": "redis+sentinel://"} {
+		t.Run(target, func(t *testing.T) {
+			theirs := composetest.Start(t, target)
+			var hosts []string
+			for _, url := range theirs.URLs {
+				hosts = append(hosts, strings.TrimPrefix(url, "redis://"))
+			}
+			url := scheme + strings.Join(hosts, ",")
+			if theirs.Access.MasterName != "" {
+				url += "/" + theirs.Access.MasterName
+			}
+			out := t.TempDir()
+			got := call(t.Context(), "bench", "--target", url, "--for", "1s", "--warmup", "200ms", "--rate", "300", "--population", "300",
+				"--scenario", "session-churn", "--out", out)
+			if got.code != exitFine && got.code != exitNoProof {
+				t.Fatalf("exit code %d:\n%s", got.code, got.stderr)
+			}
+			run := readRun(t, onlyRun(t, out))
+			if len(run.Cells) != 2 || run.Cells[0].Provider != "external" || run.Cells[0].Errors+run.Cells[1].Errors > 0 {
+				t.Errorf("%d cells: %+v", len(run.Cells), run.Cells)
+			}
+			info, err := theirs.Info(t.Context(), "keyspace")
+			if err != nil || info["db0"] != "" {
+				t.Errorf("keys are left: %v %v", info, err)
+			}
+		})
+	}
+}

@@ -32,7 +32,8 @@ Exit codes:
   1    a fault: a server died, a file could not be written, no network
   2    usage: an unknown word or flag
   3    the verdict is bad: an invariant was violated
-  4    the run proves nothing: the generator could not keep up
+  4    the run proves nothing: the generator could not keep up, or something
+       that was asked for cannot run there
   130  interrupted
 `
 

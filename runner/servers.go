@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,12 +14,12 @@ import (
 func (p *program) serversCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "servers",
-		Short: "List and fetch the servers that the native provider can start",
+		Short: "List, fetch and pack the servers that can be started",
 		Long: `The native provider starts servers that are on the PATH, or fetches them from the
 distribution's own package archive into a per-user cache, without root and
 without touching the system.`,
 	}
-	cmd.AddCommand(p.serversListCommand(), p.serversFetchCommand())
+	cmd.AddCommand(p.serversListCommand(), p.serversFetchCommand(), p.serversImageCommand())
 	return cmd
 }
 
@@ -87,16 +86,9 @@ func (p *program) fetchServers(ctx context.Context, words []string, asJSON bool)
 	if len(words) == 0 {
 		return usage(errors.New("name what to fetch, for example redis:8.0 or valkey:8.1"))
 	}
-	var targets []compose.Target
-	for word := range strings.SplitSeq(strings.Join(words, ","), ",") {
-		t, err := compose.ParseTarget(word)
-		if err != nil {
-			return usage(err)
-		}
-		if t.URL != "" {
-			return usage(fmt.Errorf("%s is a running server, there is nothing to fetch", t))
-		}
-		targets = append(targets, t)
+	targets, err := startedTargets(words)
+	if err != nil {
+		return usage(err)
 	}
 	var fetched []compose.ServerEntry
 	for _, t := range targets {
@@ -111,6 +103,51 @@ func (p *program) fetchServers(ctx context.Context, words []string, asJSON bool)
 	}
 	if asJSON {
 		return printJSON(p.stdout, fetched)
+	}
+	return nil
+}
+
+// startedTargets reads targets that no URL names, from several words or one with
+// commas.
+func startedTargets(words []string) ([]compose.Target, error) {
+	targets, err := compose.ParseTargets(words)
+	for _, t := range targets {
+		if t.URL != "" {
+			return nil, fmt.Errorf("%s is a running server, there is nothing to fetch", t)
+		}
+	}
+	return targets, err
+}
+
+func (p *program) serversImageCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "image TARGET…",
+		Short: "Make container images of servers, without a registry",
+		Long: `Make a container image, toriibench/ENGINE:VERSION, of each server: the one that the
+native provider has or fetches from the distribution's package archive, its
+libraries, and nothing else. The docker provider takes it where the official
+image is not on this machine, for example on a runner without a network.`,
+		Example: "  toriibench servers image redis:8.0 valkey:8.1",
+		RunE: func(cmd *cobra.Command, words []string) error {
+			return p.imageServers(cmd.Context(), words)
+		},
+	}
+}
+
+func (p *program) imageServers(ctx context.Context, words []string) error {
+	if len(words) == 0 {
+		return usage(errors.New("name what to make images of, for example redis:8.0 or valkey:8.1"))
+	}
+	targets, err := startedTargets(words)
+	if err != nil {
+		return usage(err)
+	}
+	for _, t := range targets {
+		name, err := compose.ImportImage(ctx, t, compose.Options{Log: p.stderr})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(p.stdout, name)
 	}
 	return nil
 }

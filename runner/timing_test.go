@@ -79,7 +79,7 @@ func environmentOf(t *testing.T, args ...string) scenarios.Env {
 	t.Helper()
 	var o benchOptions
 	f := pflag.NewFlagSet("bench", pflag.ContinueOnError)
-	o.addFlags(f)
+	o.timing.addFlags(f)
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
 	}

@@ -315,7 +315,7 @@ func (c *cacheStorm) marks(started time.Time) []Mark {
 	return marks
 }
 
-func (c *cacheStorm) measurements() map[string]Measurement {
+func (c *cacheStorm) measurements(time.Time) map[string]Measurement {
 	m := map[string]Measurement{}
 	changed := c.changed()
 	together, alone := c.origin.stampede(0, changed), c.origin.stampede(1, changed)

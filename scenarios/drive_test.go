@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +59,12 @@ func short(st *store.RedisStorage) Env {
 		Storage: st, Rate: 2000, Population: 1000, Seed: 1, Profile: DefaultProfile,
 		Warmup: 200 * time.Millisecond, For: 2 * time.Second,
 	}
+}
+
+// inMemoryScenarios are those that can do without servers. Eviction needs one that
+// can be full, and has tests on real ones.
+func inMemoryScenarios() []Scenario {
+	return slices.DeleteFunc(All(), func(s Scenario) bool { return s.Name == Eviction().Name })
 }
 
 // loaded makes and loads a workload. A busy machine that stands still meanwhile

@@ -65,7 +65,7 @@ func (e *expiry) sample(ctx context.Context) bool {
 }
 
 // measurements compares what the server has deleted with what had ended by then.
-func (e *expiry) measurements() map[string]Measurement {
+func (e *expiry) measurements(time.Time) map[string]Measurement {
 	m := map[string]Measurement{
 		"clock-doubt": {e.clockDoubt.Seconds() * 1000, "ms", "no reply is judged that is nearer to a session's end than this and one millisecond"},
 	}

@@ -45,7 +45,7 @@ func TestWhatEndsIsWhatTheServerDeletes(t *testing.T) {
 	awaitTheEnd(t, e)
 	lost, deleted := before-countKeys(t.Context(), t, env.Storage), expiredKeys(t, server)
 
-	m := w.Measurements()
+	m := w.Measurements(time.Now())
 	if got := int(m["ended"].Value); got != lost || got != deleted {
 		t.Errorf("%d keys ended for the scenario; the server deleted %d and has %d less", got, deleted, lost)
 	}

@@ -29,6 +29,13 @@ type Scenario struct {
 	// sessions or users, when the caller names none.
 	Rate       float64
 	Population int
+	// Length is how long to measure when the caller does not say; 0 leaves it to
+	// the caller.
+	Length time.Duration
+	// Needs is what it asks of the servers beside answers to its traffic.
+	Needs Needs
+	// Links says whether Servers must be able to cut and delay links; nil means no.
+	Links func(Env) bool
 	// Check refuses what the scenario cannot do; nil means nothing. It plans
 	// nothing and needs no Storage.
 	Check func(Env) error
@@ -63,6 +70,15 @@ type Env struct {
 	// Info reads the server's INFO fields. It is nil where there is none (a
 	// test in memory); what needs it is then left out of the measurements.
 	Info func(ctx context.Context, sections ...string) (map[string]string, error)
+	// Servers breaks servers on purpose; nil where nobody can, and where they are
+	// not the run's own.
+	Servers Servers
+	// Fault is what failover does to a primary, one of Faults, and Lag by how much
+	// the replicas are held back before; Cut cuts them off.
+	Fault string
+	Lag   time.Duration
+	// Policy is the maxmemory-policy of eviction, one of Policies.
+	Policy string
 	// Progress, when set, hears how far loading has come.
 	Progress func(done, total int)
 }
@@ -75,6 +91,9 @@ type Workload struct {
 	Measure load.Schedule
 	// Workers bounds the operations in flight; 0 leaves it to the engine.
 	Workers int
+	// Faulty says that servers are broken on purpose: operations may fail and come
+	// late.
+	Faulty bool
 	// Settings are recorded with the result.
 	Settings map[string]string
 	// Sessions is how many sessions Load stores; 0 where bytes per session
@@ -91,10 +110,13 @@ type Workload struct {
 	// Check looks at what is left when all traffic has ended.
 	Check func(ctx context.Context) error
 
-	Invariants   *Invariants
-	Measurements func() map[string]Measurement
-	// Marks are moments worth seeing; started is when measuring really started.
-	Marks func(started time.Time) []Mark
+	Invariants *Invariants
+	// Measurements are numbers of its own, and Marks moments worth seeing; started is
+	// when measuring really started.
+	Measurements func(started time.Time) map[string]Measurement
+	Marks        func(started time.Time) []Mark
+	// Scorecard tells what faults have done, after Check; nil where there are none.
+	Scorecard func(started time.Time) Scorecard
 }
 
 // Measurement is a number that only this scenario measures.
@@ -139,7 +161,7 @@ type Mark struct {
 
 // All lists the scenarios in the order in which they run.
 func All() []Scenario {
-	return []Scenario{SessionChurn(), CacheReadStorm(), TTLExpiry()}
+	return []Scenario{SessionChurn(), CacheReadStorm(), TTLExpiry(), Failover(), BackgroundSave(), Eviction()}
 }
 
 // ByName finds scenarios by name, in the order asked for.
@@ -154,6 +176,12 @@ func ByName(names []string) ([]Scenario, error) {
 		found = append(found, all[i])
 	}
 	return found, nil
+}
+
+// Default names those that run when nobody asks for others: the good days, which
+// every target can serve.
+func Default() []string {
+	return []string{SessionChurn().Name, CacheReadStorm().Name, TTLExpiry().Name}
 }
 
 // Names lists the scenarios' names.

@@ -34,6 +34,9 @@ type Limits struct {
 	// Eventful traffic has something happen on purpose while it is measured, so
 	// that its latency is not asked to be steady.
 	Eventful bool
+	// Faulty traffic goes to servers that are broken on purpose: operations may
+	// fail, and wait.
+	Faulty bool
 }
 
 // tolerance is how far the achieved rate may be from the offered one, as a
@@ -72,18 +75,18 @@ func invalidity(r *Result, limits Limits) (reasons []string) {
 	}
 	offered := float64(r.Offered)
 	achieved := float64(r.InTime) / offered
-	broken(achieved < 1-tolerance || achieved > 1+tolerance,
+	broken(!limits.Faulty && (achieved < 1-tolerance || achieved > 1+tolerance),
 		"%.4f of the %d offered operations ended in time; it must be from %.2f to %.2f.", achieved, r.Offered, 1-tolerance, 1+tolerance)
 	broken(r.Dropped > 0, "%d operations were dropped unsent; none may be.", r.Dropped)
 	budget := max(0, limits.ErrorBudget)
-	broken(float64(r.Errors) > budget*offered,
+	broken(!limits.Faulty && float64(r.Errors) > budget*offered,
 		"%d operations failed, %.4f %% of those offered; at most %.4g %% may.", r.Errors, 100*float64(r.Errors)/offered, 100*budget)
 	broken(r.Unsettled, "operations of the warm-up were still under way when measuring began; all must have come back.")
 	broken(r.Abandoned > 0, "%d operations never came back; none may stay out.", r.Abandoned)
 	broken(r.Drained > limits.Drained,
 		"the last operations took %v to come back after the schedule's end; at most %v is allowed.", r.Drained, limits.Drained)
 	growth := r.inFlightGrowth()
-	broken(growth.Growing && !r.Closed,
+	broken(growth.Growing && !r.Closed && !limits.Faulty,
 		"operations in flight grew by %.3g a second over the second half, to %.0f: the load was more than what was measured could do, or the generator.",
 		growth.Slope, growth.Level+growth.Rise/2)
 	return reasons
