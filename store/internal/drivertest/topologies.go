@@ -22,9 +22,6 @@ func topologyTargets() []string {
 	if words := os.Getenv(envTargets); words != "" {
 		return strings.Split(words, ",")
 	}
-	if racing { // The Go code is the same for each, and takes ten times as long.
-		return []string{"redis:7.0@cluster+tls+acl"}
-	}
 	return []string{"valkey:8.1@sentinel+mtls+acl+aof", "redis:7.0@cluster+tls+acl"}
 }
 
